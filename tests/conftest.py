@@ -1,0 +1,18 @@
+"""Puts tests/ on the import path, so that every suite says `from support import ...`."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("sidecar")
+    group.addoption("--conversations", type=int, default=500, help="random conversations to compare")
+    group.addoption("--seed", type=int, default=None, help="seed of the random conversations")
+    group.addoption(
+        "--against",
+        choices=("sidecar", "redis"),
+        default="sidecar",
+        help="what the differential suite compares with plain Redis; `redis` checks the suite itself",
+    )

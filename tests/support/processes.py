@@ -1,0 +1,91 @@
+"""Child processes of a test: a directory and a log of their own, stopped by pid, never left behind."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+
+def free_port():
+    """A loopback port nobody listens on now. Another process may take it first: callers retry."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    def __init__(self, name):
+        self.name = name
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-"))
+        self.log_path = self.directory / "log"
+        self.process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def spawn(self, arguments, stdout=None, env=None):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=stdout or log,
+                stderr=log, env=None if env is None else {**os.environ, **env}, cwd=self.directory)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def log_tail(self, lines=40):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def signal(self, number):
+        if self.running:
+            self.process.send_signal(number)
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def kill(self):
+        """As if the machine had lost it: no orderly shutdown."""
+        if self.running:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self, seconds=15):
+        """Orderly; returns the exit status."""
+        if self.running:
+            self.thaw()
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"{self.name} did not end at SIGTERM:\n{self.log_tail()}") from None
+        return self.process.returncode if self.process else None
+
+    def resident_bytes(self):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+    def close(self):
+        try:
+            self.thaw()
+            self.kill()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
