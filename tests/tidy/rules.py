@@ -1,0 +1,196 @@
+"""The house rules. Each rule is a function from a project to its findings; `rules.py NAME` runs one.
+
+A rule without a check is not a rule: what matters about the form of this project stands here.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from project import CPP, Finding, Project
+
+INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
+PURE = ("resp", "channels", "broker", "sidecar/core")
+INSIDE = {
+    "resp": ("resp",),
+    "channels": ("channels", "resp"),
+    "broker": ("broker", "resp"),
+    "sidecar": ("sidecar", "channels", "broker", "resp"),
+}
+IMPURE_HEADERS = re.compile(
+    r"boost/(asio|beast)|spdlog/|fmt/|hiredis|openssl/ssl\.h|sys/(socket|epoll|un)\.h|netinet/|arpa/"
+    r"|^(thread|mutex|iostream|fstream|condition_variable)$"
+)
+CLOCK = re.compile(r"\w+_clock::now\b|\b(clock_gettime|gettimeofday)\s*\(|\bstd::time\s*\(|\btime\s*\(\s*(nullptr|0)")
+ONLY_IN = {"simdjson": re.compile(r"broker/envelope\.cpp"), "spdlog/": re.compile(r"sidecar/net/log\.[ch]pp")}
+
+LINES_MAX = 500
+COLUMNS_MAX = 110
+TOP_LEVEL = set(
+    "CMakeLists.txt CMakePresets.json sidecar resp channels broker compose tests bench dev README.md "
+    "ARCHITECTURE.md CHANGELOG.md LICENSE".split()
+)
+TESTED = ("resp", "channels", "broker", "sidecar/core", "sidecar/config")
+# Units without a test of the same name, each with the reason.
+UNTESTED = {}
+
+BANNED = re.compile(r"\b(FIX" r"ME|X" r"XX)\b")
+OPEN_END = re.compile(r"\bTO" r"DO\b(?!.{0,3}\b(when|until|once|after)\b)")
+PACKAGES = ".ci/packages.txt"
+SHARED_FOLDERS = {"/", "/srv", "/opt", "/tmp", "/usr", "/var", "/mnt", "/home"}
+
+
+def includes(project, name):
+    for number, line in project.lines(name):
+        if match := INCLUDE.match(line):
+            yield number, match[1]
+
+
+def include_directions(project):
+    """Each folder includes only what stands below it; some libraries have one place."""
+    for name in project.named(*CPP, under=INSIDE):
+        folder = name.split("/")[0]
+        for number, header in includes(project, name):
+            target = header.split("/")[0]
+            if target in (*INSIDE, "tests", "bench") and "/" in header and target not in INSIDE[folder]:
+                yield Finding(name, number, f"{folder} must not include {header}")
+            for library, place in ONLY_IN.items():
+                if header.startswith(library) and not place.fullmatch(name):
+                    yield Finding(name, number, f"{library.strip('/')} belongs into {place.pattern} only")
+
+
+def pure_folders(project):
+    """Logic takes bytes, events and now: no sockets, clocks, threads or logging."""
+    for name in project.named(*CPP, under=PURE):
+        for number, header in includes(project, name):
+            if IMPURE_HEADERS.search(header):
+                yield Finding(name, number, f"no I/O here: {header}")
+            if name.startswith("sidecar/core/") and header.startswith(("sidecar/net/", "sidecar/http/", "sidecar/cli/")):
+                yield Finding(name, number, f"the core must not include {header}")
+        for number, line in project.lines(name):
+            if CLOCK.search(line.split("//")[0]):
+                yield Finding(name, number, "the caller passes now; pure code reads no clock")
+
+
+def file_length(project):
+    for name in [*project.named(*CPP, ".py", ".sh"), "dev"]:
+        if name in project.files and (count := len(project.text(name).splitlines())) > LINES_MAX:
+            yield Finding(name, 0, f"{count} lines, {LINES_MAX} at most: a room is missing")
+
+
+def columns(project):
+    for name in project.named(*CPP):
+        for number, line in project.lines(name):
+            if len(line) > COLUMNS_MAX:
+                yield Finding(name, number, f"{len(line)} columns, {COLUMNS_MAX} at most")
+
+
+def sources_listed(project):
+    """A source that no CMakeLists.txt names is not built and rots."""
+    listings = {Path(each).parent: project.text(each) for each in project.named("CMakeLists.txt")}
+    for name in project.named(".cpp"):
+        path = Path(name)
+        nearest = next((parent for parent in path.parents if parent in listings), None)
+        relative = path.relative_to(nearest).as_posix() if nearest is not None else name
+        if nearest is None or not re.search(rf"(?<![\w/.]){re.escape(relative)}(?![\w.])", listings[nearest]):
+            yield Finding(name, 0, "no CMakeLists.txt lists it")
+
+
+def units_tested(project):
+    tests = set(project.named("_test.cpp", under=["tests"]))
+    units = [name for name in project.named(".cpp", under=TESTED) if Path(name).parent.as_posix() in TESTED]
+    for name in units:
+        path = Path(name)
+        wanted = {f"tests/{folder}/{path.stem}_test.cpp" for folder in (path.parent.as_posix(), path.parts[0])}
+        if not wanted & tests and name not in UNTESTED:
+            yield Finding(name, 0, f"has no test {' or '.join(sorted(wanted))}, nor a reason in UNTESTED")
+        if wanted & tests and name in UNTESTED:
+            yield Finding(name, 0, "has a test: take it out of UNTESTED")
+    for name in sorted(set(UNTESTED) - set(units)):
+        yield Finding(name, 0, "does not exist: take it out of UNTESTED")
+
+
+def banned_words(project):
+    for name in project.files:
+        if name.endswith((*CPP, ".py", ".sh", ".txt", ".md", ".json", ".yml", ".toml", ".js", ".go", ".rs")) or (
+            project.is_script(name)
+        ):
+            for number, line in project.lines(name):
+                if match := BANNED.search(line):
+                    yield Finding(name, number, f"{match[0]}: say what is wrong, or mend it")
+                if OPEN_END.search(line):
+                    yield Finding(name, number, "an open end needs its condition: 'TO" "DO when …'")
+
+
+def pragma_once(project):
+    for name in project.named(".hpp"):
+        if not re.search(r"^#pragma once$", project.text(name), re.MULTILINE):
+            yield Finding(name, 0, "#pragma once is missing")
+
+
+def top_level(project):
+    for entry in sorted({name.split("/")[0] for name in project.files}):
+        if not entry.startswith(".") and entry not in TOP_LEVEL:
+            yield Finding(entry, 0, "the top level is fixed: find the folder it belongs to")
+
+
+def packages_in_one_list(project):
+    """Library packages stand in the one list, and nothing but ./dev installs from it."""
+    if PACKAGES not in project.files:
+        yield Finding(PACKAGES, 0, "is missing")
+        return
+    lines = (line.split() for _, line in project.lines(PACKAGES))
+    listed = {words[0] for words in lines if words and words[0][0] not in "#["}
+    libraries = [name for name in listed if name.endswith("-dev") or name in ("catch2", "python3-venv")]
+    pattern = re.compile(rf"(?<![\w.+-])({'|'.join(map(re.escape, sorted(libraries)))})(?![\w.+-])") if libraries else None
+    for name in project.files:
+        script = name == "dev" or name.startswith((".ci/", "tests/")) and (name.endswith(".sh") or name == ".ci/run")
+        if not script:
+            continue
+        for number, line in project.lines(name):
+            if pattern and (match := pattern.search(line)):
+                yield Finding(name, number, f"{match[0]} belongs into {PACKAGES} only")
+            if name != "dev" and re.search(r"\bapt(-get)? (-\S+ )*install\b", line):
+                yield Finding(name, number, "only ./dev installs packages")
+
+
+def no_local_paths(project):
+    """Nothing names a home or the place where this clone happens to lie."""
+    places = {f"{project.root}/", f"{Path.home()}/"}
+    if str(project.root.parent) not in SHARED_FOLDERS:
+        places.add(f"{project.root.parent}/")
+    pattern = re.compile("|".join([*map(re.escape, sorted(places)), r"/home/[a-z]\w*/", r"/Users/\w+/"]))
+    for name in project.files:
+        for number, line in project.lines(name):
+            if match := pattern.search(line):
+                yield Finding(name, number, f"a path of one machine: {match[0]}")
+
+
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        include_directions,
+        pure_folders,
+        file_length,
+        columns,
+        sources_listed,
+        units_tested,
+        banned_words,
+        pragma_once,
+        top_level,
+        packages_in_one_list,
+        no_local_paths,
+    )
+}
+
+
+def main(names):
+    project = Project(Path(__file__).parents[2])
+    findings = [finding for name in names or RULES for finding in RULES[name](project)]
+    for finding in findings:
+        print(finding)
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
