@@ -25,7 +25,7 @@ class Project:
 
     @functools.cached_property
     def files(self):
-        """Paths of what git tracks or would add; without git, everything outside build/ and dotted folders."""
+        """Paths of what git tracks or would add; without git, everything but build/."""
         command = ["git", "-C", str(self.root), "ls-files", "-co", "--exclude-standard", "-z"]
         try:
             output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
@@ -43,7 +43,11 @@ class Project:
     def named(self, *suffixes, under=()):
         """Files with one of the suffixes, in one of the folders where some are given."""
         folders = tuple(f"{folder}/" for folder in under)
-        return [name for name in self.files if name.endswith(suffixes) and (not folders or name.startswith(folders))]
+        return [
+            name
+            for name in self.files
+            if name.endswith(suffixes) and (not folders or name.startswith(folders))
+        ]
 
     def text(self, name):
         return (self.root / name).read_text(encoding="utf-8", errors="replace")

@@ -49,8 +49,8 @@ PLANTED = {
         {"sidecar/CMakeLists.txt": "core/session.cpp", "sidecar/core/session.cpp": ""},
     ],
     "banned_words": [
-        {"resp/writer.hpp": "#pragma once\n// FIX" "ME later\n"},
-        {"dev": "#!/usr/bin/env bash\n# TO" "DO: more\n"},
+        {"resp/writer.hpp": "#pragma once\n// FIXME later\n"},
+        {"dev": "#!/usr/bin/env bash\n# TODO: more\n"},
     ],
     "pragma_once": [{"resp/writer.hpp": "#include <string>\n"}],
     "top_level": [{"scripts/helper.sh": ""}, {"NOTES.md": ""}],
@@ -60,12 +60,15 @@ PLANTED = {
     ],
     "no_local_paths": [
         {"resp/writer.hpp": f"#pragma once\n// see {Path.home()}/notes\n"},
-        {"dev": "#!/usr/bin/env bash\ncd /home/" "someone/project\n"},
+        {"dev": "#!/usr/bin/env bash\ncd /home/someone/project\n"},
     ],
 }
 
 ALLOWED = {
-    "banned_words": {"resp/writer.hpp": "#pragma once\n// TO" "DO when RESP4 exists: its types.\n", "dev": "mktemp XXXXXX"},
+    "banned_words": {
+        "resp/writer.hpp": "#pragma once\n// TODO when RESP4 exists: its types.\n",
+        "dev": "mktemp XXXXXX",
+    },
     "pure_folders": {"sidecar/net/clock.hpp": "#pragma once\nauto t = std::chrono::steady_clock::now();\n"},
     "include_directions": {"broker/envelope.cpp": "#include <simdjson.h>\n"},
 }

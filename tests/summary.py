@@ -6,9 +6,9 @@ ended badly without a failed test of its own (it did not build, it crashed, it h
 """
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 
 def verdict(case):
