@@ -109,15 +109,15 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
 begin=$SECONDS
-make_root "$work/root"
-copy_network "$work/root"
-git clone --quiet --no-hardlinks "$project" "$work/root$inside"
-cp "$here/inside.sh" "$work/root/srv/inside.sh"
+make_root "$work/debian"
+copy_network "$work/debian"
+git clone --quiet --no-hardlinks "$project" "$work/debian$inside"
+cp "$here/inside.sh" "$work/debian/srv/inside.sh"
 say "a bare Debian 12 stands after $((SECONDS - begin)) s"
 
 mapfile -t environment < <(network_environment)
 unshare --mount --pid --fork --kill-child --propagation private \
-    bash "$here/enter.sh" "$work/root" env -i HOME=/root LANG=C.UTF-8 \
+    bash "$here/enter.sh" "$work/debian" env -i HOME=/root LANG=C.UTF-8 \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${environment[@]}" \
     bash /srv/inside.sh "$inside" "$suite" </dev/null
 say "done after $((SECONDS - begin)) s"

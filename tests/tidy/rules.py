@@ -162,7 +162,8 @@ def no_local_paths(project):
     places = {f"{project.root}/", f"{Path.home()}/"}
     if str(project.root.parent) not in SHARED_FOLDERS:
         places.add(f"{project.root.parent}/")
-    pattern = re.compile("|".join([*map(re.escape, sorted(places)), r"/home/[a-z]\w*/", r"/Users/\w+/"]))
+    known = "|".join([*map(re.escape, sorted(places)), r"/home/[a-z]\w*/", r"/Users/\w+/"])
+    pattern = re.compile(rf"(?<![\w}}.])({known})")
     for name in project.files:
         if name.startswith(ITSELF):
             continue
