@@ -1,0 +1,113 @@
+#include "resp/reply_scanner.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace resp {
+
+namespace {
+
+constexpr std::uint64_t elements_max = 1ULL << 32;  // Redis's own multibulk bound is INT_MAX; a map doubles it
+constexpr std::uint64_t bulk_max = 1ULL << 40;
+
+bool has_length(char type) {
+    switch (type) {
+        case '$': case '*': case '%': case '~': case '>': case '|': case '=': case '!': return true;
+        default: return false;
+    }
+}
+
+bool is_scalar_line(char type) {
+    switch (type) {
+        case '+': case '-': case ':': case '_': case ',': case '#': case '(': return true;
+        default: return false;
+    }
+}
+
+}  // namespace
+
+reply_scanner::step reply_scanner::scan(std::string_view bytes) {
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+        if (skip_ > 0) {
+            const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.size() - at));
+            at += taken;
+            skip_ -= taken;
+            if (skip_ > 0) return {reply_status::need_more, at};
+            if (--missing_ == 0) return {reply_status::complete, at};
+            continue;
+        }
+        if (!in_line_) {
+            if (!on_line_start(bytes[at++])) return {reply_status::error, at};
+            continue;
+        }
+        if (!numeric_) {
+            // A line of text: only its end matters.
+            const void* found = std::memchr(bytes.data() + at, '\n', bytes.size() - at);
+            if (found == nullptr) return {reply_status::need_more, bytes.size()};
+            at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) + 1;
+            in_line_ = false;
+            if (--missing_ == 0) return {reply_status::complete, at};
+            continue;
+        }
+        const char c = bytes[at++];
+        if (c >= '0' && c <= '9' && !saw_cr_ && digits_ < 18) {
+            number_ = number_ * 10 + (c - '0');
+            ++digits_;
+        } else if (c == '-' && digits_ == 0 && !negative_ && !saw_cr_) {
+            negative_ = true;
+        } else if (c == '\r' && digits_ > 0 && !saw_cr_) {
+            saw_cr_ = true;
+        } else if (c == '\n' && saw_cr_) {
+            if (!on_line_end()) return {reply_status::error, at};
+            if (missing_ == 0) return {reply_status::complete, at};
+        } else {
+            return {reply_status::error, at};
+        }
+    }
+    return {reply_status::need_more, at};
+}
+
+bool reply_scanner::on_line_start(char c) {
+    if (missing_ == 0) {
+        missing_ = 1;
+        type_ = c;
+    } else if (type_ == '|' && missing_ == 1) {
+        type_ = c;  // what follows the attributes of a reply is the reply itself
+    }
+    line_type_ = c;
+    in_line_ = true;
+    saw_cr_ = negative_ = false;
+    number_ = 0;
+    digits_ = 0;
+    numeric_ = has_length(c);
+    return numeric_ || is_scalar_line(c);
+}
+
+bool reply_scanner::on_line_end() {
+    in_line_ = false;
+    if (negative_) {
+        // Only RESP2's null bulk and null array are negative.
+        if (number_ != 1 || (line_type_ != '$' && line_type_ != '*')) return false;
+        --missing_;
+        return true;
+    }
+    switch (line_type_) {
+        case '$': case '=': case '!':
+            if (static_cast<std::uint64_t>(number_) > bulk_max) return false;
+            skip_ = static_cast<std::uint64_t>(number_) + 2;
+            return true;
+        case '%': --missing_; return add_elements(2);
+        case '|': return add_elements(2);  // attributes come in front of a reply, not instead of it
+        default: --missing_; return add_elements(1);
+    }
+}
+
+bool reply_scanner::add_elements(std::uint64_t factor) {
+    const std::uint64_t added = static_cast<std::uint64_t>(number_) * factor;
+    if (static_cast<std::uint64_t>(number_) > elements_max || missing_ + added > elements_max) return false;
+    missing_ += added;
+    return true;
+}
+
+}  // namespace resp

@@ -1,0 +1,87 @@
+#pragma once
+// What the sidecar knows of every Redis command: arity, flags and where its keys stand. Compiled in from
+// Redis 7's own COMMAND reply and corrected at connect from upstream's (learn), so that a newer Redis or a
+// module is understood. Each shard has its own table: nothing is shared between threads.
+//
+// Flags are Redis's. EVAL, FCALL and PUBLISH carry neither write nor readonly: a command is a read only
+// if it has the readonly flag, never because write is absent.
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace resp {
+struct value;
+}
+
+namespace sidecar {
+
+// Commands the session treats by name; everything else is `other`.
+enum class verb : std::uint8_t {
+    other,
+    acl, asking, auth, client, command, copy, debug, discard, echo, eval, evalsha, exec, fcall, function, hello,
+    info, memory, monitor, multi, ping, psubscribe, psync, publish, pubsub, punsubscribe, quit, readonly,
+    readwrite, replconf, reset, script, select, shutdown, sidecar, spublish, ssubscribe, subscribe, sunsubscribe,
+    sync, unsubscribe, unwatch, wait, waitaof, watch, security_trap,
+};
+
+namespace command_flag {
+inline constexpr std::uint32_t write = 1U << 0;
+inline constexpr std::uint32_t readonly = 1U << 1;
+inline constexpr std::uint32_t blocking = 1U << 2;
+inline constexpr std::uint32_t admin = 1U << 3;      // @admin
+inline constexpr std::uint32_t dangerous = 1U << 4;  // @dangerous
+inline constexpr std::uint32_t pubsub = 1U << 5;
+inline constexpr std::uint32_t no_auth = 1U << 6;
+inline constexpr std::uint32_t container = 1U << 7;  // the second argument names a subcommand
+inline constexpr std::uint32_t scripting = 1U << 8;  // @scripting
+inline constexpr std::uint32_t connection = 1U << 9;  // @connection
+inline constexpr std::uint32_t local = 1U << 10;  // the sidecar's own (SIDECAR)
+}  // namespace command_flag
+
+struct command_spec {
+    std::string_view name;  // lower case; a subcommand reads "config|get"
+    std::int16_t arity = 0;  // as Redis: negative = at least
+    std::uint32_t flags = 0;
+    std::int16_t first_key = 0;
+    std::int16_t last_key = 0;
+    std::int16_t key_step = 0;
+    verb id = verb::other;
+    std::uint16_t index = 0;  // dense, for counters by command; subcommands share their parent's
+
+    [[nodiscard]] bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
+    [[nodiscard]] bool arity_fits(std::size_t argument_count) const;
+};
+
+class command_table {
+public:
+    command_table();
+    command_table(const command_table&) = delete;
+    command_table& operator=(const command_table&) = delete;
+
+    // Case-insensitive. nullptr when unknown. Valid as long as the table.
+    [[nodiscard]] const command_spec* find(std::string_view name) const;
+    // The subcommand's own spec ("config|get"), or nullptr.
+    [[nodiscard]] const command_spec* find_sub(const command_spec& container, std::string_view name) const;
+
+    // Merges upstream's COMMAND reply: new commands are added, arity, flags and keys of known ones corrected.
+    // Anything not shaped like a COMMAND reply is ignored. Returns how many entries changed.
+    std::size_t learn(const resp::value& command_reply);
+
+    [[nodiscard]] std::size_t size() const { return by_index_.size(); }  // top-level commands
+    [[nodiscard]] const command_spec& at_index(std::uint16_t index) const { return *by_index_[index]; }
+
+private:
+    command_spec& add(std::string_view name);
+
+    std::deque<command_spec> specs_;
+    std::deque<std::string> names_;  // of learnt commands; compiled-in names are literals
+    std::unordered_map<std::string_view, command_spec*> by_name_;
+    std::deque<command_spec*> by_index_;
+};
+
+}  // namespace sidecar

@@ -1,0 +1,195 @@
+#include "sidecar/core/link.hpp"
+
+#include <algorithm>
+
+#include "resp/value.hpp"
+
+namespace sidecar {
+
+namespace {
+constexpr std::size_t greeting_bytes_max = 1U << 20;
+constexpr std::size_t push_bytes_max = 1ULL << 30;
+constexpr std::size_t error_prefix_bytes = 96;  // enough of a reply to tell what kind of error it is
+}  // namespace
+
+link::link(link_key key, handshake_settings settings, link_events& events, std::uint64_t seed)
+    : key_(key), settings_(std::move(settings)), events_(events), backoff_(seed) {}
+
+void link::submit(const upstream_entry& entry, std::string_view command_bytes) {
+    queue_.push(entry, command_bytes);
+    if (!dirty) events_.on_link_dirty(*this);
+}
+
+void link::expire_held() {
+    if (state_ == link_state::ready) return;
+    upstream_queue waiting = std::move(queue_);
+    queue_ = upstream_queue{};
+    waiting.on_lost([this](const upstream_entry& entry, bool) {
+        if ((entry.flags & entry_flag::unbounded) != 0) return loss_verdict::resend;
+        if (entry.owner != nullptr) entry.owner->on_hold_expired(entry);
+        return loss_verdict::drop;
+    });
+    queue_ = std::move(waiting);
+}
+
+bool link::wants_open(time_point now) const {
+    if (retired_ || close_wanted_) return false;
+    if (state_ != link_state::idle && state_ != link_state::waiting) return false;
+    if (state_ == link_state::waiting && now < retry_at_) return false;
+    return !queue_.empty() || open_wanted_;
+}
+
+void link::open_now() {
+    open_wanted_ = true;
+    events_.on_link_dirty(*this);
+}
+
+void link::on_opening() { state_ = link_state::connecting; }
+
+void link::on_open() {
+    state_ = link_state::greeting;
+    greeting_ = std::make_unique<handshake>(settings_);
+    greeting_sent_ = 0;
+    greeting_in_.clear();
+    scanner_ = resp::reply_scanner{};
+    push_.clear();
+    fail_cause_.clear();
+    fail_why_ = handshake_state::more;
+    events_.on_link_dirty(*this);
+}
+
+void link::on_bytes(std::string_view bytes) {
+    bytes_in_ += bytes.size();
+    if (state_ == link_state::greeting) greet(bytes);
+    while (!bytes.empty() && !close_wanted_) {
+        const auto step = scanner_.scan(bytes);
+        if (step.status == resp::reply_status::error)
+            return fail("upstream sent bytes that are no RESP", handshake_state::failed);
+        const auto piece = bytes.substr(0, step.bytes);
+        bytes.remove_prefix(step.bytes);
+        const bool complete = step.status == resp::reply_status::complete;
+        if (scanner_.is_push()) {
+            on_push_piece(piece, complete);
+        } else {
+            deliver(piece, complete);
+        }
+    }
+}
+
+// Replies to the handshake are few and small: they are gathered and read into values.
+void link::greet(std::string_view& bytes) {
+    greeting_in_.append(bytes);
+    bytes = {};
+    std::size_t used = 0;
+    while (state_ == link_state::greeting) {
+        const auto reply = resp::parse_value(greeting_in_, used);
+        if (!reply) break;
+        greeting_in_.erase(0, used);
+        if (reply->type == resp::kind::push) continue;
+        const handshake_state verdict = greeting_->on_reply(*reply);
+        if (verdict == handshake_state::more) continue;
+        if (verdict != handshake_state::ready) return fail(greeting_->cause(), verdict);
+        client_id_ = greeting_->upstream_client_id();
+        confined_ = greeting_->confined();
+        if (!greeting_->server_version().empty()) server_version_ = greeting_->server_version();
+        greeting_.reset();
+        backoff_.reset();
+        open_wanted_ = false;
+        state_ = link_state::ready;
+        events_.on_link_ready(*this);
+        events_.on_link_dirty(*this);
+    }
+    if (state_ == link_state::greeting && greeting_in_.size() > greeting_bytes_max)
+        fail("upstream's greeting is no RESP", handshake_state::failed);
+}
+
+void link::deliver(std::string_view piece, bool complete) {
+    if (queue_.empty() || !queue_.front_was_sent()) {
+        if (!events_.on_link_unsolicited(*this, piece))
+            fail("upstream sent a reply that nobody asked for: " + std::string(piece.substr(0, 64)),
+                 handshake_state::failed);
+        return;
+    }
+    const upstream_entry entry = queue_.front();
+    if (!complete) {
+        queue_.front().flags |= entry_flag::partial;
+        if (first_bytes_.size() < error_prefix_bytes)
+            first_bytes_.append(piece.substr(0, error_prefix_bytes - first_bytes_.size()));
+        if (entry.owner != nullptr) entry.owner->on_reply(entry, piece, false);
+        return;
+    }
+    const bool in_pieces = (entry.flags & entry_flag::partial) != 0;
+    if (in_pieces) first_bytes_.append(piece.substr(0, error_prefix_bytes));
+    events_.on_link_answer(*this, entry, queue_.front_bytes(), in_pieces ? std::string_view(first_bytes_) : piece);
+    first_bytes_.clear();
+    queue_.pop_front();
+    if (entry.owner != nullptr) entry.owner->on_reply(entry, piece, true);
+}
+
+void link::on_push_piece(std::string_view piece, bool complete) {
+    if (complete && push_.empty()) return events_.on_link_push(*this, piece);
+    push_.append(piece);
+    if (push_.size() > push_bytes_max) return fail("upstream sent an endless push", handshake_state::failed);
+    if (!complete) return;
+    const std::string frame = std::move(push_);
+    push_.clear();
+    events_.on_link_push(*this, frame);
+}
+
+void link::fail(std::string_view cause, handshake_state why) {
+    fail_cause_ = cause;
+    fail_why_ = why;
+    close_wanted_ = true;
+    events_.on_link_dirty(*this);
+}
+
+void link::on_closed(std::string_view cause, time_point now) {
+    const bool was_ready = state_ == link_state::ready;
+    if (was_ready) ++losses_;
+    const bool deliberate = close_wanted_ && fail_cause_.empty();
+    state_ = link_state::waiting;
+    retry_at_ = deliberate ? now : now + backoff_.next();
+    if (fail_why_ == handshake_state::refused) retry_at_ = now + std::chrono::seconds(1);
+    close_wanted_ = false;
+    reading_paused = false;
+    client_id_ = 0;
+    greeting_.reset();
+    scanner_ = resp::reply_scanner{};
+    first_bytes_.clear();
+    push_.clear();
+    queue_.on_lost([](upstream_entry& entry, bool sent) {
+        if (entry.owner == nullptr) return loss_verdict::drop;
+        const auto verdict = entry.owner->on_link_lost(entry, sent);
+        if (sent) entry.flags |= entry_flag::retried;
+        return verdict;
+    });
+    events_.on_link_down(*this, fail_cause_.empty() ? cause : std::string_view(fail_cause_), fail_why_);
+    fail_cause_.clear();
+    fail_why_ = handshake_state::more;
+    events_.on_link_dirty(*this);
+}
+
+std::size_t link::gather(std::span<std::string_view> pieces) const {
+    if (state_ == link_state::greeting) {
+        if (pieces.empty() || greeting_sent_ >= greeting_->bytes_to_send().size()) return 0;
+        pieces[0] = std::string_view(greeting_->bytes_to_send()).substr(greeting_sent_);
+        return 1;
+    }
+    return state_ == link_state::ready ? queue_.gather(pieces) : 0;
+}
+
+bool link::has_output() const {
+    if (state_ == link_state::greeting) return greeting_sent_ < greeting_->bytes_to_send().size();
+    return state_ == link_state::ready && queue_.unsent_bytes() > 0;
+}
+
+void link::on_written(std::size_t bytes) {
+    bytes_out_ += bytes;
+    if (state_ == link_state::greeting) {
+        greeting_sent_ += bytes;
+    } else {
+        queue_.on_written(bytes);
+    }
+}
+
+}  // namespace sidecar

@@ -1,0 +1,44 @@
+#pragma once
+// What the sidecar must remember of a client's MULTI … EXEC: which of its elements are not Redis's to answer.
+//
+// A connection command inside MULTI (CLIENT SETNAME, SELECT of the own db …) goes upstream as a placeholder, `ECHO`, so
+// that EXEC's array keeps its length; when EXEC ran, its element is replaced by the local answer, and only then does
+// the command take effect. A PUBLISH keeps its place too, but its receiver count is corrected.
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sidecar {
+
+class transaction {
+public:
+    // A command was put into the transaction; call once for each, in order.
+    void queued() { ++count_; }
+    void queued_placeholder(std::vector<std::string> local_command);
+    void queued_publish(std::string channel);
+
+    [[nodiscard]] bool untouched() const { return rewrites_.empty(); }
+    [[nodiscard]] std::size_t size() const { return count_; }
+
+    struct rewriter {
+        std::function<std::string(const std::vector<std::string>&)> run_local;         // → reply bytes
+        std::function<std::string(std::string_view channel, std::string_view reply)> correct_publish;
+    };
+    // EXEC's reply with its elements replaced; anything but an array of the expected length (nil, EXECABORT) is
+    // returned unchanged and runs nothing.
+    [[nodiscard]] std::string rewrite(std::string_view exec_reply, const rewriter& with) const;
+
+private:
+    struct rewritten {
+        std::size_t index;
+        std::vector<std::string> local_command;  // empty for a publish
+        std::string channel;
+    };
+    std::size_t count_ = 0;
+    std::vector<rewritten> rewrites_;
+};
+
+}  // namespace sidecar

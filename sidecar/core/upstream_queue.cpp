@@ -1,0 +1,104 @@
+#include "sidecar/core/upstream_queue.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace sidecar {
+
+namespace {
+constexpr std::size_t block_bytes = 32U << 10;
+}
+
+void upstream_queue::push(upstream_entry entry, std::string_view command_bytes) {
+    entry.bytes = static_cast<std::uint32_t>(command_bytes.size());
+    if (blocks_.empty() || blocks_.back().capacity - blocks_.back().size < command_bytes.size()) {
+        block fresh;
+        if (spare_.data && command_bytes.size() <= spare_.capacity) {
+            fresh = std::exchange(spare_, block{});
+            fresh.size = 0;
+        } else {
+            fresh.capacity = std::max(block_bytes, command_bytes.size());
+            fresh.data = std::make_unique_for_overwrite<char[]>(fresh.capacity);
+        }
+        if (blocks_.empty()) base_ = end_;
+        blocks_.push_back(std::move(fresh));
+    }
+    block& last = blocks_.back();
+    std::memcpy(last.data.get() + last.size, command_bytes.data(), command_bytes.size());
+    last.size += command_bytes.size();
+    end_ += command_bytes.size();
+    entries_.push_back(entry);
+    if (blocks_.size() == 1 && send_block_begin_ < base_) {
+        send_block_ = 0;
+        send_block_begin_ = base_;
+    }
+}
+
+// Moves (index, begin) forward to the block that holds `position`.
+void upstream_queue::seek(std::uint64_t position, std::size_t& index, std::uint64_t& begin) const {
+    while (index + 1 < blocks_.size() && position >= begin + blocks_[index].size) {
+        begin += blocks_[index].size;
+        ++index;
+    }
+}
+
+std::size_t upstream_queue::gather(std::span<std::string_view> pieces) const {
+    std::size_t index = send_block_;
+    std::uint64_t begin = send_block_begin_;
+    std::uint64_t position = sent_;
+    std::size_t filled = 0;
+    while (position < end_ && filled < pieces.size()) {
+        seek(position, index, begin);
+        const block& b = blocks_[index];
+        const auto offset = static_cast<std::size_t>(position - begin);
+        pieces[filled++] = {b.data.get() + offset, b.size - offset};
+        position = begin + b.size;
+    }
+    return filled;
+}
+
+void upstream_queue::on_written(std::size_t bytes) {
+    sent_ += bytes;
+    assert(sent_ <= end_);
+    if (!blocks_.empty()) seek(sent_, send_block_, send_block_begin_);
+}
+
+std::string_view upstream_queue::front_bytes() const {
+    std::size_t index = 0;
+    std::uint64_t begin = base_;
+    seek(answered_, index, begin);
+    return {blocks_[index].data.get() + (answered_ - begin), front().bytes};
+}
+
+void upstream_queue::pop_front() {
+    answered_ += entries_.front().bytes;
+    entries_.pop_front();
+    release();
+}
+
+void upstream_queue::release() {
+    // The last block is kept while it has room: the next command goes there.
+    while (!blocks_.empty() && base_ + blocks_.front().size <= answered_) {
+        block& first = blocks_.front();
+        const bool last = blocks_.size() == 1;
+        if (last && entries_.empty() && first.capacity == block_bytes) {
+            base_ = answered_ = sent_ = end_;
+            first.size = 0;
+            send_block_ = 0;
+            send_block_begin_ = base_;
+            return;
+        }
+        base_ += first.size;
+        if (first.capacity == block_bytes) spare_ = std::move(first);
+        blocks_.pop_front();
+        if (send_block_ > 0) {
+            --send_block_;
+        } else {
+            send_block_begin_ = base_;
+        }
+    }
+}
+
+}  // namespace sidecar

@@ -1,0 +1,128 @@
+#pragma once
+// Commands of one upstream connection, from submission to answer, and whose each is. Replies carry no name: the n-th
+// reply belongs to the n-th command. The bytes of a command are kept until it is answered, so that what was never
+// written (and reads that were) can go out again on a new connection.
+//
+//   blocks:   | answered |  written, unanswered  |  not yet written  |
+//             ^ released ^ front()               ^ gather()
+//
+// A command lies in one block, never across two.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "sidecar/core/ring.hpp"
+
+namespace sidecar {
+
+struct upstream_entry;
+
+enum class loss_verdict : std::uint8_t { resend, drop };
+
+// Who gets a reply. Owners outlive their entries: one that is finished early stays until its last entry is gone. From
+// on_link_lost and on_hold_expired nothing may be submitted; the owner asks the shard to be resumed instead.
+class reply_owner {
+public:
+    // Bytes of the reply, in pieces as they arrive; `complete` with the last piece.
+    virtual void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) = 0;
+    // The connection is gone. `sent`: the whole command had been handed to the kernel. `drop` is final for the entry.
+    virtual loss_verdict on_link_lost(const upstream_entry& entry, bool sent) = 0;
+    // Waiting for the connection took longer than the hold allows; the entry is gone.
+    virtual void on_hold_expired(const upstream_entry& entry) = 0;
+
+protected:
+    ~reply_owner() = default;
+};
+
+// What the owner does with the reply.
+enum class reply_use : std::uint8_t {
+    forward,        // the client's, byte for byte
+    discard,        // CLIENT REPLY OFF: counted, not shown
+    publish,        // the receiver count is corrected
+    numsub,         // PUBSUB NUMSUB and SHARDNUMSUB: the counts are corrected
+    queued,         // inside MULTI: "+QUEUED" or an error
+    poison,         // inside MULTI: provoked an error so that EXEC aborts; the client sees our words instead
+    exec,           // EXEC's array, with local answers put in place
+    sticky,         // WATCH, MULTI, DISCARD, UNWATCH … on a lease: forwarded, then the lease is reconsidered
+    blocking,       // the answer of a parked call
+    internal,       // asked by the sidecar itself
+};
+
+namespace entry_flag {
+inline constexpr std::uint8_t readonly = 1;     // may be repeated
+inline constexpr std::uint8_t retried = 2;      // was repeated once already
+inline constexpr std::uint8_t partial = 4;      // part of its reply has been passed on
+inline constexpr std::uint8_t unbounded = 8;    // the hold does not apply (parked calls, the sidecar's own)
+}  // namespace entry_flag
+
+struct upstream_entry {
+    reply_owner* owner = nullptr;  // nullptr: the reply is read and dropped
+    std::uint32_t number = 0;      // the owner's
+    std::uint32_t bytes = 0;
+    std::uint32_t submitted_us = 0;  // of the shard's clock; wraps, differences do not
+    std::uint16_t command = 0;       // index into the command table
+    reply_use use = reply_use::forward;
+    std::uint8_t flags = 0;
+    std::uint8_t database = 0;
+};
+
+class upstream_queue {
+public:
+    void push(upstream_entry entry, std::string_view command_bytes);
+
+    std::size_t gather(std::span<std::string_view> pieces) const;
+    void on_written(std::size_t bytes);
+
+    [[nodiscard]] bool empty() const { return entries_.empty(); }
+    [[nodiscard]] std::size_t size() const { return entries_.size(); }
+    [[nodiscard]] std::size_t unsent_bytes() const { return end_ - sent_; }
+    [[nodiscard]] std::size_t kept_bytes() const { return end_ - answered_; }
+    [[nodiscard]] bool front_was_sent() const { return answered_ + front().bytes <= sent_; }
+    [[nodiscard]] upstream_entry& front() { return entries_.front(); }
+    [[nodiscard]] const upstream_entry& front() const { return entries_.front(); }
+    [[nodiscard]] std::string_view front_bytes() const;
+    void pop_front();
+
+    // Asks `verdict(entry, sent)` of every entry in order; what is kept counts as unsent.
+    template <class Verdict>
+    void on_lost(Verdict&& verdict) {
+        upstream_queue kept;
+        std::uint64_t begin = answered_;
+        std::size_t index = 0;
+        std::uint64_t index_begin = base_;
+        for (std::size_t i = 0; i < entries_.size(); ++i) {
+            const upstream_entry entry = entries_[i];
+            seek(begin, index, index_begin);
+            const std::string_view bytes(blocks_[index].data.get() + (begin - index_begin), entry.bytes);
+            begin += entry.bytes;
+            if (verdict(entries_[i], begin <= sent_) == loss_verdict::resend) kept.push(entries_[i], bytes);
+        }
+        *this = std::move(kept);
+    }
+
+private:
+    struct block {
+        std::unique_ptr<char[]> data;
+        std::size_t capacity = 0;
+        std::size_t size = 0;
+    };
+
+    void seek(std::uint64_t position, std::size_t& index, std::uint64_t& begin) const;
+    void release();
+
+    ring<upstream_entry> entries_;
+    std::deque<block> blocks_;
+    block spare_;
+    std::uint64_t base_ = 0;      // position of the first block's first byte
+    std::uint64_t answered_ = 0;  // positions count all bytes ever pushed
+    std::uint64_t sent_ = 0;
+    std::uint64_t end_ = 0;
+    std::size_t send_block_ = 0;  // where `sent_` stands
+    std::uint64_t send_block_begin_ = 0;
+};
+
+}  // namespace sidecar
