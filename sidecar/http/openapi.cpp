@@ -1,0 +1,82 @@
+// OpenAPI 3.1, written from the route table, so that it cannot describe what does not exist.
+
+#include <map>
+
+#include "sidecar/config/text.hpp"
+#include "sidecar/http/routes.hpp"
+#include "sidecar/net/log_text.hpp"
+
+namespace sidecar {
+namespace {
+
+constexpr std::string_view components = R"json({
+"securitySchemes":{"token":{"type":"http","scheme":"bearer",
+"description":"Needed where the server has a token configured"}},
+"responses":{"Problem":{"description":"What is wrong","content":{"application/problem+json":
+{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
+"schemas":{
+"Problem":{"type":"object","required":["type","title","status","detail"],"properties":{
+"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"}}},
+"Database":{"type":"object","required":["db","url","ok","state"],"properties":{
+"db":{"type":"integer"},"url":{"type":"string","description":"Upstream, its password masked"},
+"ok":{"type":"boolean"},"state":{"type":"string"}}},
+"Readiness":{"type":"object","required":["ready","databases"],"properties":{
+"ready":{"type":"boolean"},
+"databases":{"type":"array","items":{"$ref":"#/components/schemas/Database"}}}},
+"Status":{"type":"object",
+"required":["version","state","uptime_seconds","policy","threads","clients","ready","databases"],"properties":{
+"version":{"type":"string"},"state":{"type":"string","enum":["starting","serving","draining"]},
+"uptime_seconds":{"type":"integer"},"policy":{"type":"string","enum":["strict","audit","open"]},
+"threads":{"type":"integer"},"clients":{"type":"integer"},"ready":{"type":"boolean"},
+"databases":{"type":"array","items":{"$ref":"#/components/schemas/Database"}}}}
+}})json";
+
+std::string schema_of(const route& entry) {
+    if (!entry.schema.empty()) return "{\"$ref\":\"#/components/schemas/" + std::string(entry.schema) + "\"}";
+    return entry.media_type == "application/json" ? R"({"type":"object"})" : R"({"type":"string"})";
+}
+
+std::string content_of(const route& entry) {
+    return "{" + json_string(entry.media_type) + ":{\"schema\":" + schema_of(entry) + "}}";
+}
+
+std::string path_parameters(std::string_view path) {
+    std::string json;
+    for (std::size_t open = path.find('{'); open != std::string_view::npos; open = path.find('{', open + 1)) {
+        const std::string_view name = path.substr(open + 1, path.find('}', open) - open - 1);
+        json += (json.empty() ? "" : ",") + std::string("{\"name\":") + json_string(name) +
+                ",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}";
+    }
+    return json;
+}
+
+std::string operation_of(const route& entry) {
+    std::string json = json_string(lower_case(entry.method)) + ":{\"summary\":" + json_string(entry.summary);
+    if (const std::string parameters = path_parameters(entry.path); !parameters.empty())
+        json += ",\"parameters\":[" + parameters + "]";
+    if (entry.access == route_access::health) json += ",\"security\":[]";
+    json += ",\"responses\":{\"200\":{\"description\":\"As asked\",\"content\":" + content_of(entry) + "}";
+    if (entry.path == "/readyz")
+        json += ",\"503\":{\"description\":\"Some upstream is not usable\",\"content\":" + content_of(entry) +
+                "}";
+    return json + ",\"default\":{\"$ref\":\"#/components/responses/Problem\"}}}";
+}
+
+}  // namespace
+
+std::string openapi_document(const std::vector<route>& routes) {
+    std::map<std::string_view, std::string> operations;  // a path stands once, with all its methods
+    for (const route& entry : routes) {
+        std::string& path = operations[entry.path];
+        path += (path.empty() ? "" : ",") + operation_of(entry);
+    }
+    std::string paths;
+    for (const auto& [path, text] : operations)
+        paths += (paths.empty() ? "" : ",") + json_string(path) + ":{" + text + "}";
+    return R"({"openapi":"3.1.0","info":{"title":"Sidecar","description":"Control plane of the Sidecar proxy",)"
+           R"("license":{"name":"MIT","identifier":"MIT"},"version":)" +
+           json_string(SIDECAR_VERSION) + R"(},"security":[{"token":[]},{}],"paths":{)" + paths +
+           "},\"components\":" + std::string(components) + "}\n";
+}
+
+}  // namespace sidecar

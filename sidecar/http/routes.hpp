@@ -1,0 +1,58 @@
+#pragma once
+// Request in, response out: the route table of the control plane. A feature adds its routes with add(); what
+// they have in common (access, HEAD, 404, 405, problem documents, OpenAPI) is settled here.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/http/access.hpp"
+#include "sidecar/http/backend.hpp"
+#include "sidecar/http/counters.hpp"
+#include "sidecar/http/message.hpp"
+
+namespace sidecar {
+
+struct route_call {
+    const http_request& request;
+    std::vector<std::string> parameters;  // of {name} segments in the path, percent-decoded, in order
+    std::string_view query;               // after '?', undecoded
+};
+
+struct route {
+    std::string_view method;  // "GET" also answers HEAD
+    std::string_view path;    // "/api/v1/queues/{name}/messages"
+    route_access access = route_access::read;
+    std::string_view summary;     // for OpenAPI
+    std::string_view media_type;  // of the 200 answer
+    std::string_view schema;      // a name among OpenAPI's components; empty = text
+    std::function<http_response(const route_call&)> handle;
+};
+
+class http_routes {
+public:
+    http_routes(const endpoint& listen, http_backend backend, const http_counters& counters);
+
+    void add(route entry) { routes_.push_back(std::move(entry)); }
+    void set_tokens(std::string token, std::string operator_token);
+
+    // Never throws for what a client sent; a handler's exception is the caller's.
+    [[nodiscard]] http_response answer(const http_request& request) const;
+
+    [[nodiscard]] const std::vector<route>& all() const { return routes_; }
+
+private:
+    void add_own();
+    [[nodiscard]] http_response dispatch(const http_request& request) const;
+
+    access_rules access_;
+    http_backend backend_;
+    const http_counters& counters_;
+    std::vector<route> routes_;
+};
+
+// The description of these routes as OpenAPI 3.1.
+[[nodiscard]] std::string openapi_document(const std::vector<route>& routes);
+
+}  // namespace sidecar
