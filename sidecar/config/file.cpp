@@ -152,7 +152,7 @@ std::optional<reading_error> read_setting(std::string_view key, const toml::node
     std::string flag(key);
     std::replace(flag.begin(), flag.end(), '_', '-');
     const setting* entry = find_setting(flag);
-    if (entry == nullptr) return reading_error{"unknown key " + quoted(key)};
+    if (entry == nullptr) return reading_error{"unknown key " + in_quotes(key)};
     texts_or_error texts = texts_of(node, entry->kind);
     if (const auto* bad = std::get_if<reading_error>(&texts))
         return reading_error{std::string(key) + ": " + bad->why};

@@ -59,7 +59,7 @@ std::optional<std::uint16_t> port_of(std::string_view text) {
 parsed<endpoint> parse_endpoint(std::string_view text) {
     if (lower_case(text) == "off") return endpoint{};
     const auto refuse = [&](std::string_view why) {
-        return bad_value{quoted(text) + " is not HOST:PORT: " + std::string(why)};
+        return bad_value{in_quotes(text) + " is not HOST:PORT: " + std::string(why)};
     };
     const std::size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) return refuse("the port is missing");
@@ -86,9 +86,9 @@ parsed<std::chrono::microseconds> parse_duration(std::string_view text) {
     const auto [end, ec] = std::from_chars(text.data(), text.data() + digits, count);
     const unit* scale = find_unit(duration_units, text.substr(digits));
     if (digits == 0 || ec != std::errc{} || end != text.data() + digits || scale == nullptr)
-        return bad_value{quoted(text) + " is not a duration such as 3s, 500ms, 2m or 1h"};
+        return bad_value{in_quotes(text) + " is not a duration such as 3s, 500ms, 2m or 1h"};
     const double total = std::round(count * static_cast<double>(scale->factor));
-    if (total > 1e15) return bad_value{quoted(text) + " is too long a duration"};
+    if (total > 1e15) return bad_value{in_quotes(text) + " is too long a duration"};
     return std::chrono::microseconds(static_cast<std::int64_t>(total));
 }
 
@@ -98,10 +98,10 @@ parsed<std::uint64_t> parse_size(std::string_view text) {
     const auto [end, ec] = std::from_chars(text.data(), text.data() + digits, count);
     const unit* scale = find_unit(size_units, text.substr(digits));
     if (digits == 0 || ec == std::errc::invalid_argument || scale == nullptr)
-        return bad_value{quoted(text) + " is not a size such as 1048576, 64kb or 64mb"};
+        return bad_value{in_quotes(text) + " is not a size such as 1048576, 64kb or 64mb"};
     if (ec == std::errc::result_out_of_range ||
         count > std::numeric_limits<std::uint64_t>::max() / scale->factor)
-        return bad_value{quoted(text) + " is too large a size"};
+        return bad_value{in_quotes(text) + " is too large a size"};
     return count * scale->factor;
 }
 
@@ -109,7 +109,7 @@ parsed<bool> parse_switch(std::string_view text) {
     const std::string word = lower_case(text);
     if (word == "yes" || word == "true" || word == "on" || word == "1") return true;
     if (word == "no" || word == "false" || word == "off" || word == "0") return false;
-    return bad_value{quoted(text) + " is neither yes nor no"};
+    return bad_value{in_quotes(text) + " is neither yes nor no"};
 }
 
 }  // namespace sidecar

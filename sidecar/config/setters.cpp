@@ -35,14 +35,14 @@ parsed<std::string> parse_token(std::string_view text) {
 
 parsed<std::string> parse_path(std::string_view text) {
     if (text.empty()) return bad_value{"the path is empty"};
-    if (has_control_characters(text)) return bad_value{quoted(text) + " contains control characters"};
+    if (has_control_characters(text)) return bad_value{in_quotes(text) + " contains control characters"};
     return std::string(text);
 }
 
 parsed<std::string> parse_socket_path(std::string_view text) {
     if (text == "off") return std::string();
     if (text.size() >= sizeof(sockaddr_un::sun_path))
-        return bad_value{quoted(text) + " is longer than the 107 bytes of a socket address"};
+        return bad_value{in_quotes(text) + " is longer than the 107 bytes of a socket address"};
     return parse_path(text);
 }
 
@@ -51,16 +51,16 @@ parsed<std::string> parse_readable_file(std::string_view text) {
     if (std::holds_alternative<bad_value>(path)) return path;
     const std::string& name = std::get<std::string>(path);
     std::error_code ec;
-    if (std::filesystem::is_directory(name, ec)) return bad_value{quoted(text) + " is a directory"};
+    if (std::filesystem::is_directory(name, ec)) return bad_value{in_quotes(text) + " is a directory"};
     if (::access(name.c_str(), R_OK) != 0)
-        return bad_value{"cannot read " + quoted(text) + ": " + std::strerror(errno)};
+        return bad_value{"cannot read " + in_quotes(text) + ": " + std::strerror(errno)};
     return path;
 }
 
 parsed<std::string> parse_log_level(std::string_view text) {
     const std::string level = lower_case(text);
     if (std::find(log_levels.begin(), log_levels.end(), level) == log_levels.end())
-        return bad_value{quoted(text) + " is none of trace, debug, info, warn, error, off"};
+        return bad_value{in_quotes(text) + " is none of trace, debug, info, warn, error, off"};
     return level;
 }
 
@@ -69,14 +69,14 @@ parsed<policy_mode> parse_policy(std::string_view text) {
     if (mode == "strict") return policy_mode::strict;
     if (mode == "audit") return policy_mode::audit;
     if (mode == "open") return policy_mode::open;
-    return bad_value{quoted(text) + " is none of strict, audit, open"};
+    return bad_value{in_quotes(text) + " is none of strict, audit, open"};
 }
 
 parsed<std::chrono::milliseconds> parse_milliseconds(std::string_view text) {
     parsed<std::chrono::microseconds> outcome = parse_duration(text);
     if (auto* bad = std::get_if<bad_value>(&outcome)) return std::move(*bad);
     const auto time = std::get<std::chrono::microseconds>(outcome);
-    if (time > std::chrono::hours(24)) return bad_value{quoted(text) + " is more than a day"};
+    if (time > std::chrono::hours(24)) return bad_value{in_quotes(text) + " is more than a day"};
     return std::chrono::ceil<std::chrono::milliseconds>(time);
 }
 
@@ -85,7 +85,7 @@ parsed<std::uint64_t> parse_number(std::string_view text, std::uint64_t min, std
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
     const bool whole = ec == std::errc{} && end == text.data() + text.size();
     if (!whole || number < min || number > max)
-        return bad_value{quoted(text) + " is not a number from " + std::to_string(min) + " to " +
+        return bad_value{in_quotes(text) + " is not a number from " + std::to_string(min) + " to " +
                          std::to_string(max)};
     return number;
 }

@@ -75,7 +75,7 @@ set_result set_size(config& into, given_values values) {
     parsed<std::uint64_t> outcome = parse_size(values.front());
     const auto* bytes = std::get_if<std::uint64_t>(&outcome);
     if (bytes != nullptr && *bytes < Min)
-        return bad_value{quoted(values.front()) + " is less than " + std::to_string(Min) + " bytes"};
+        return bad_value{in_quotes(values.front()) + " is less than " + std::to_string(Min) + " bytes"};
     return store(std::move(outcome), field<Path...>(into));
 }
 

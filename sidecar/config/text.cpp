@@ -21,7 +21,7 @@ std::string lower_case(std::string_view text) {
     return lower;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr std::size_t shown_max = 120;
     constexpr std::string_view hex = "0123456789abcdef";
     std::string shown = "'";

@@ -10,7 +10,7 @@ namespace sidecar {
 [[nodiscard]] std::string lower_case(std::string_view text);
 
 // 'text' for an error line: control characters and bytes beyond ASCII as \xNN, cut after 120 characters.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 // "%41" becomes "A"; nullopt where a % is not followed by two hex digits.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);

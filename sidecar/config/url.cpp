@@ -92,12 +92,12 @@ parsed<redis_url> parse_redis_url(std::string_view text) {
         url.scheme = url_scheme::unix_socket;
         rest = text.substr(unix_prefix.size());
     } else {
-        return bad_value{quoted(mask_url_text(text)) +
+        return bad_value{in_quotes(mask_url_text(text)) +
                          " is not a Redis URL: it must start with redis://, rediss:// or unix://"};
     }
 
     const auto refuse = [&](const std::string& why) {
-        return bad_value{quoted(mask_url_text(text)) + " is not a usable Redis URL: " + why};
+        return bad_value{in_quotes(mask_url_text(text)) + " is not a usable Redis URL: " + why};
     };
     // The last @ ends the credentials, so that a password with an unescaped @ or / still works.
     const std::size_t at = rest.rfind('@');

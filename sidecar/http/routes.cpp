@@ -54,7 +54,7 @@ http_response not_found(std::string_view path) {
     const auto known = std::find_if(promised.begin(), promised.end(),
                                     [&](const promised_path& p) { return p.path == path; });
     if (known != promised.end()) return problem(404, known->detail);
-    return problem(404, "there is nothing at " + quoted(path));
+    return problem(404, "there is nothing at " + in_quotes(path));
 }
 
 }  // namespace
