@@ -22,9 +22,16 @@ struct user {  // who a session is; `default` when it never named itself
     std::string sha256_hex;
 };
 
+// Who set the limit that refuses: the split of the dbs, which audit mode only counts, or the user's own settings,
+// which hold in every mode.
+enum class refusal_scope : std::uint8_t { split, user };
+
 struct refusal {
-    std::string_view rule;  // names the rule in metrics and logs: "admin", "cross-db", "flushdb", "channel", …
+    // Names the rule in metrics and logs: "admin", "cross-db", "flushdb", "channel", … Empty for an error Redis itself
+    // would answer.
+    std::string_view rule;
     std::string error;      // the reply without '-' and CRLF: "NOPERM …" or Redis's own words
+    refusal_scope scope = refusal_scope::split;
 };
 
 class policy {
@@ -48,7 +55,8 @@ public:
     [[nodiscard]] std::optional<refusal> check_select(std::string_view index) const;
 
     // The upstream ACL rules (arguments of ACL SETUSER after the name, without the password) that confine scripts
-    // and functions on a link of this db; empty when the mode confines nothing (audit, open).
+    // and functions on a link of this db. Audit and open mode confine nothing but read-only users: empty for others.
+    // (P|S)SUBSCRIBE stays free upstream, because scripts cannot call it: the session judges the names.
     [[nodiscard]] std::vector<std::string> upstream_acl_rules(int db, bool readonly) const;
 
 private:
