@@ -12,7 +12,8 @@ from django.test import override_settings
 
 from support import eventually
 
-BACKENDS = {"builtin": "django.core.cache.backends.redis.RedisCache", "django_redis": "django_redis.cache.RedisCache"}
+BACKENDS = {"builtin": "django.core.cache.backends.redis.RedisCache",
+            "django_redis": "django_redis.cache.RedisCache"}
 
 
 @pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())

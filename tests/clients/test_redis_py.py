@@ -38,7 +38,8 @@ def test_data_types_keep_their_values(connect):
     client.hset("hash", mapping={"a": "1", "b": "zwei"})
     assert client.hgetall("hash") == {"a": "1", "b": "zwei"}
     client.zadd("scores", {"low": 1.5, "high": 2.25})
-    assert [list(pair) for pair in client.zrange("scores", 0, -1, withscores=True)] == [["low", 1.5], ["high", 2.25]]
+    scores = client.zrange("scores", 0, -1, withscores=True)
+    assert [list(pair) for pair in scores] == [["low", 1.5], ["high", 2.25]]
     assert client.zscore("scores", "none") is None
     client.sadd("set", "x", "y")
     assert client.smembers("set") == {"x", "y"}
@@ -117,7 +118,8 @@ def test_many_threads_each_get_their_own_replies(connect):
     def work():
         mine = random.Random(threading.get_ident())
         for _ in range(150):
-            key, value = f"key-{threading.get_ident()}-{mine.random()}", mine.randbytes(mine.choice([1, 40, 5000]))
+            key = f"key-{threading.get_ident()}-{mine.random()}"
+            value = mine.randbytes(mine.choice([1, 40, 5000]))
             with client.pipeline(transaction=mine.random() < 0.3) as pipeline:
                 replies = pipeline.set(key, value).get(key).delete(key).get(key).execute()
             assert replies == [True, value, 1, None]
@@ -190,7 +192,8 @@ def test_pubsub_delivers_in_order_and_stops_when_told(connect):
     assert publisher.publish("weather.berlin", "rain") == 1
     assert [int(next_message(subscriber)["data"]) for _ in range(200)] == list(range(200))
     message = next_message(subscriber)
-    assert (message["type"], message["pattern"], message["channel"]) == ("pmessage", b"weather.*", b"weather.berlin")
+    assert message["type"] == "pmessage" and message["data"] == b"rain"
+    assert (message["pattern"], message["channel"]) == (b"weather.*", b"weather.berlin")
     subscriber.unsubscribe("news")
     assert next_message(subscriber)["data"] == 2
     assert publisher.publish("news", "nobody") == 0

@@ -48,7 +48,8 @@ def test_transactions_and_watch(run):
         await asyncio.gather(*(client.transaction(increment, "n") for _ in range(40)))
         assert await client.get("n") == b"40"
         async with client.pipeline(transaction=True) as pipeline:
-            assert await pipeline.incr("n").hset("h", "f", "v").hgetall("h").execute() == [41, 1, {b"f": b"v"}]
+            replies = await pipeline.incr("n").hset("h", "f", "v").hgetall("h").execute()
+        assert replies == [41, 1, {b"f": b"v"}]
 
     run(scenario)
 
