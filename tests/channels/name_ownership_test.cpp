@@ -23,7 +23,7 @@ const std::vector<std::string> owned = {"/0.",
 
 // All names that are an owned prefix, a part of one, one with a byte changed, added or removed.
 std::set<std::string> near_misses() {
-    const std::string bytes("/.0123_@:askeyz[]^-*?\\ A\0\n\xff", 29);
+    const std::string bytes = std::string("/.0123_@:askeyz[]^-*?\\ A\n\xff") + '\0';
     std::set<std::string> names{"", "a", "celery", "celery-task-meta-1", "specific.a!b", "/10.x", "/3.x"};
     for (const std::string& prefix : owned) {
         for (std::size_t length = 0; length <= prefix.size(); ++length) {
