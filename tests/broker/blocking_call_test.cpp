@@ -163,6 +163,8 @@ TEST_CASE("a call is repeated with another timeout", "[blocking_call]") {
     CHECK(call_of("brpop q 0").with_timeout(std::nullopt) == frame("brpop q 0"));
     CHECK(call_of("BLMPOP 9 1 q LEFT").with_timeout(20ms) == frame("BLMPOP 0.020 1 q LEFT"));
     CHECK(call_of("XREAD BLOCK 900 STREAMS s 0").with_timeout(20ms) == frame("XREAD BLOCK 20 STREAMS s 0"));
+    CHECK(call_of("XREAD BLOCK 9 BLOCK 900 STREAMS s 0").with_timeout(20ms) ==
+          frame("XREAD BLOCK 9 BLOCK 20 STREAMS s 0"));
     CHECK(call_of("XREAD BLOCK 900 STREAMS s 0").with_timeout(0ms) == frame("XREAD BLOCK 1 STREAMS s 0"));
 }
 

@@ -194,6 +194,7 @@ TEST_CASE("channel names are owned by their db", "[policy]") {
     CHECK(rule_of(strict, 0, "PSUBSCRIBE *") == "allowed");
     CHECK(rule_of(strict, 0, "PSUBSCRIBE a* /2.*") == "channel");
     CHECK(rule_of(strict, 2, "PSUBSCRIBE /2.celery.pidbox*") == "allowed");
+    CHECK(rule_of(strict, 2, "PSUBSCRIBE \\asgi*") == "channel");
     CHECK(rule_of(strict, 0, "SUBSCRIBE /2.*") == "channel");
 }
 
