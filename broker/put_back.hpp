@@ -1,7 +1,7 @@
 #pragma once
 // Elements popped for a client that was gone before the reply reached it go back where they came from: the
-// same end of the list, or the sorted set with their scores. Re-creating a key loses its expiry, so the former
-// TTL is given back too when it is known.
+// same end of the list, or the sorted set with their scores. Re-creating a key loses its expiry, so the
+// former TTL is given back too when it is known.
 
 #include <cstdint>
 #include <optional>
@@ -25,8 +25,8 @@ struct popped {
 
 // One EVAL (RESP bytes) that puts the elements back atomically: pushed so that the next pop of the same kind
 // returns them in the original order; ZADD NX for sorted sets (an element added meanwhile keeps its newer
-// score). `ttl_ms` (> 0) is applied only if the key did not exist before. Fails (error reply) when the key now
-// holds another type.
+// score). `ttl_ms` (> 0) is applied only if the key did not exist before. Fails (error reply) when the key
+// now holds another type.
 [[nodiscard]] std::string put_back_command(const popped& what, std::optional<std::int64_t> ttl_ms);
 
 }  // namespace broker

@@ -4,7 +4,8 @@
 //   __keyspace@m__:… and __keyevent@m__:…  db m        keyspace notifications
 //   asgi…                     db 1        Django Channels
 // Every other name is free for all dbs. Because each rule is a prefix, the names a db may not use can be
-// expressed as a union of Redis glob patterns over the complement, which is how an upstream ACL user is confined.
+// expressed as a union of Redis glob patterns over the complement, which is how an upstream ACL user is
+// confined.
 
 #include <optional>
 #include <string>
@@ -19,11 +20,12 @@ namespace channels {
 // May a client of db publish to, subscribe to, or be delivered this name?
 [[nodiscard]] bool may_use(int db, std::string_view channel);
 
-// May a client of db hold this pattern? Only a pattern whose fixed prefix already lies inside another db's names
-// is refused; any other is allowed and filtered name by name on delivery.
+// May a client of db hold this pattern? Only a pattern whose fixed prefix already lies inside another db's
+// names is refused; any other is allowed and filtered name by name on delivery.
 [[nodiscard]] bool may_subscribe_pattern(int db, std::string_view pattern);
 
-// Redis glob patterns ("&pattern" without the ampersand) whose union matches exactly the names a client of db may use.
+// Redis glob patterns ("&pattern" without the ampersand) whose union matches exactly the names a client of db
+// may use.
 [[nodiscard]] std::vector<std::string> allowed_patterns(int db);
 
 }  // namespace channels

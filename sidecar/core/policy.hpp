@@ -22,15 +22,15 @@ struct user {  // who a session is; `default` when it never named itself
     std::string sha256_hex;
 };
 
-// Who set the limit that refuses: the split of the dbs, which audit mode only counts, or the user's own settings,
-// which hold in every mode.
+// Who set the limit that refuses: the split of the dbs, which audit mode only counts, or the user's own
+// settings, which hold in every mode.
 enum class refusal_scope : std::uint8_t { split, user };
 
 struct refusal {
-    // Names the rule in metrics and logs: "admin", "cross-db", "flushdb", "channel", … Empty for an error Redis itself
-    // would answer.
+    // Names the rule in metrics and logs: "admin", "cross-db", "flushdb", "channel", … Empty for an error
+    // Redis itself would answer.
     std::string_view rule;
-    std::string error;      // the reply without '-' and CRLF: "NOPERM …" or Redis's own words
+    std::string error;  // the reply without '-' and CRLF: "NOPERM …" or Redis's own words
     refusal_scope scope = refusal_scope::split;
 };
 
@@ -44,9 +44,9 @@ public:
     // limits, whatever its arguments. Commands not in the table must be checked.
     [[nodiscard]] bool must_check(const command_spec& spec) const;
 
-    // nullopt = allowed. `args[0]` is the command name, `sub` the subcommand's spec of a container command (or
-    // nullptr). Answers as strict would; the caller decides by mode() whether to refuse (strict) or only to
-    // count (audit). In open mode only user limits are refused.
+    // nullopt = allowed. `args[0]` is the command name, `sub` the subcommand's spec of a container command
+    // (or nullptr). Answers as strict would; the caller decides by mode() whether to refuse (strict) or only
+    // to count (audit). In open mode only user limits are refused.
     [[nodiscard]] std::optional<refusal> check(int db, const user& who, const command_spec& spec,
                                                const command_spec* sub,
                                                std::span<const std::string_view> args) const;
@@ -54,9 +54,10 @@ public:
     // SELECT's verdict on an index: nullopt = allowed; the error is Redis's own.
     [[nodiscard]] std::optional<refusal> check_select(std::string_view index) const;
 
-    // The upstream ACL rules (arguments of ACL SETUSER after the name, without the password) that confine scripts
-    // and functions on a link of this db. Audit and open mode confine nothing but read-only users: empty for others.
-    // (P|S)SUBSCRIBE stays free upstream, because scripts cannot call it: the session judges the names.
+    // The upstream ACL rules (arguments of ACL SETUSER after the name, without the password) that confine
+    // scripts and functions on a link of this db. Audit and open mode confine nothing but read-only users:
+    // empty for others. (P|S)SUBSCRIBE stays free upstream, because scripts cannot call it: the session
+    // judges the names.
     [[nodiscard]] std::vector<std::string> upstream_acl_rules(int db, bool readonly) const;
 
 private:
