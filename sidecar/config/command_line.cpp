@@ -5,6 +5,7 @@
 
 #include "sidecar/config/given.hpp"
 #include "sidecar/config/options.hpp"
+#include "sidecar/config/text.hpp"
 
 namespace sidecar {
 namespace {
@@ -18,18 +19,32 @@ void add_option(CLI::App& app, const std::string& name, value_kind kind, std::st
             return true;
         },
         "");
-    option->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    // One value for each time the flag stands: more is seen and refused here, not taken from what follows.
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     option->type_name(std::string(value_name))->expected(kind == value_kind::toggle ? 0 : 1, 1);
-    if (kind == value_kind::list) option->expected(1, 1000);
     option->allow_extra_args(false);
 }
 
-// One line whatever CLI11 has to say.
-std::string one_line(std::string text) {
-    for (char& c : text)
-        if (c == '\n') c = ' ';
-    while (!text.empty() && text.back() == ' ') text.pop_back();
-    return text;
+// Our own words for what CLI11 reports, without values: they may be secret.
+config_error unexpected(const std::string& argument) {
+    const std::string shown = in_quotes(argument.substr(0, argument.find('=')));
+    return config_error{(argument.starts_with('-') ? "unknown flag " : "unexpected argument ") + shown};
+}
+
+config_error value_missing(const CLI::ArgumentMismatch& error) {
+    const std::string text = error.what();
+    return config_error{text.substr(0, text.find(':')) + ": the value is missing"};
+}
+
+// In the order CLI11 takes them, which is from the back; "--flag=" becomes "--flag" and an empty value.
+std::vector<std::string> arguments_for_parser(std::span<const std::string> args) {
+    std::vector<std::string> reversed;
+    for (auto arg = args.rbegin(); arg != args.rend(); ++arg) {
+        const bool empty_value = arg->starts_with("--") && arg->find('=') == arg->size() - 1;
+        if (empty_value) reversed.emplace_back();
+        reversed.push_back(empty_value ? arg->substr(0, arg->size() - 1) : *arg);
+    }
+    return reversed;
 }
 
 }  // namespace
@@ -50,16 +65,21 @@ std::vector<std::string> split_list(std::string_view text) {
 std::variant<command_line, config_error> read_command_line(std::span<const std::string> args) {
     CLI::App app;
     app.set_help_flag();
+    app.allow_extras();
     std::map<std::string_view, std::vector<std::string>> results;
     for (const setting& entry : all_settings())
         add_option(app, "--" + std::string(entry.flag), entry.kind, entry.value_name, results[entry.flag]);
     std::vector<std::string> files;
     add_option(app, "--config", value_kind::text, "FILE", files);
     try {
-        app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+        app.parse(arguments_for_parser(args));
+    } catch (const CLI::ArgumentMismatch& error) {
+        return value_missing(error);
     } catch (const CLI::ParseError& error) {
-        return config_error{one_line(error.what())};
+        return config_error{error.what()};
     }
+    if (const std::vector<std::string> extras = app.remaining(); !extras.empty())
+        return unexpected(extras.front());
 
     command_line read;
     if (files.size() > 1) return config_error{"--config: given more than once"};

@@ -70,8 +70,8 @@ std::string set_address(redis_url& url, std::string_view text) {
         const std::size_t colon = text.find(':');
         url.host = text.substr(0, colon);
         rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
-        if (url.host.empty()) return "the host is missing";
         if (rest.find(':', 1) != std::string_view::npos) return "an IPv6 address must stand in brackets";
+        if (url.host.empty()) return "the host is missing";
         if (!is_host_name(url.host)) return "no valid host name";
     }
     if (rest.empty()) return {};
