@@ -17,8 +17,8 @@ std::size_t find_line_end(std::string_view bytes, std::size_t from) {
     return cr;
 }
 
-// The common header by hand: one to nine digits and CR LF. Returns false for everything else, which the strict
-// path then reads.
+// The common header by hand: one to nine digits and CR LF. Returns false for everything else, which the
+// strict path then reads.
 bool read_short_header(std::string_view bytes, std::size_t at, std::int64_t& number, std::size_t& next) {
     std::size_t i = at + 1;
     const std::size_t end = bytes.size() < i + 10 ? bytes.size() : i + 10;
@@ -97,8 +97,8 @@ scan_status command_scanner::scan_header(std::string_view bytes, peer_trust trus
 }
 
 scan_status command_scanner::scan_arguments(std::string_view bytes, peer_trust trust, scanned_command& out) {
-    // Views are gathered while scanning only if the whole command may be here: otherwise the bytes move before
-    // it is complete, and they are gathered at the end.
+    // Views are gathered while scanning only if the whole command may be here: otherwise the bytes move
+    // before it is complete, and they are gathered at the end.
     const bool from_the_start = remaining_ == count_;
     std::size_t at = position_;
     while (remaining_ > 0) {
@@ -150,7 +150,8 @@ void command_scanner::collect(std::string_view bytes, scanned_command& out) cons
     std::size_t at = find_line_end(bytes, 0) + 2;
     for (std::int64_t i = 0; i < count_ && out.args.size() < argument_views_max; ++i) {
         const std::size_t cr = find_line_end(bytes, at);
-        const auto length = static_cast<std::size_t>(parse_number(bytes.substr(at + 1, cr - at - 1)).value_or(0));
+        const auto length =
+            static_cast<std::size_t>(parse_number(bytes.substr(at + 1, cr - at - 1)).value_or(0));
         out.args.push_back(bytes.substr(cr + 2, length));
         at = cr + 2 + length + 2;
     }

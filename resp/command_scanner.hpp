@@ -5,10 +5,11 @@
 //            |------------ complete -----------||- partial -|
 //                                              ^ the caller keeps this tail and presents it again, longer
 //
-// The caller owns the bytes and presents them from the start of the first unfinished command each time. The scanner
-// remembers how far it got in a partial command, so that a large one arriving in small pieces costs linear
-// time. Framing is Redis's to the letter, oddities included (a header ends at the first CR, whatever byte follows
-// it; the two bytes after a bulk are skipped unseen), because the same bytes are parsed again by Redis.
+// The caller owns the bytes and presents them from the start of the first unfinished command each time. The
+// scanner remembers how far it got in a partial command, so that a large one arriving in small pieces costs
+// linear time. Framing is Redis's to the letter, oddities included (a header ends at the first CR, whatever
+// byte follows it; the two bytes after a bulk are skipped unseen), because the same bytes are parsed again by
+// Redis.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,12 +21,17 @@
 
 namespace resp {
 
-enum class scan_status : std::uint8_t { need_more, command, nothing, error };  // nothing: an empty line, *0, *-1
+enum class scan_status : std::uint8_t {
+    need_more,
+    command,
+    nothing,
+    error
+};  // nothing: an empty line, *0, *-1
 
 enum class peer_trust : std::uint8_t { stranger, known };  // limits before and after authentication
 
-// Where a command's arguments stand. Views into the caller's bytes (or, for inline commands, into `inline_text`),
-// valid until either changes.
+// Where a command's arguments stand. Views into the caller's bytes (or, for inline commands, into
+// `inline_text`), valid until either changes.
 struct scanned_command {
     std::vector<std::string_view> args;  // the first argument_views_max of them
     std::size_t argument_count = 0;

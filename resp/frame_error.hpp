@@ -19,8 +19,8 @@ enum class frame_error : std::uint8_t {
     query_too_big,  // closes without a reply, as Redis does
 };
 
-// Redis's own words, without the leading '-' and CRLF; `found` is the byte that stood in place of '$'. Empty for
-// query_too_big and none.
+// Redis's own words, without the leading '-' and CRLF; `found` is the byte that stood in place of '$'. Empty
+// for query_too_big and none.
 [[nodiscard]] std::string describe(frame_error error, char found = '\0');
 
 }  // namespace resp

@@ -7,7 +7,9 @@ namespace resp {
 
 namespace {
 
-bool is_blank(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+bool is_blank(char c) {
+    return std::isspace(static_cast<unsigned char>(c)) != 0;
+}
 
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -18,12 +20,18 @@ int hex_digit(char c) {
 
 char unescape(char c) {
     switch (c) {
-        case 'n': return '\n';
-        case 'r': return '\r';
-        case 't': return '\t';
-        case 'b': return '\b';
-        case 'a': return '\a';
-        default: return c;
+        case 'n':
+            return '\n';
+        case 'r':
+            return '\r';
+        case 't':
+            return '\t';
+        case 'b':
+            return '\b';
+        case 'a':
+            return '\a';
+        default:
+            return c;
     }
 }
 
@@ -31,8 +39,8 @@ char unescape(char c) {
 bool read_quoted(std::string_view line, std::size_t& at, char quote, std::string& text) {
     while (at < line.size()) {
         const char c = line[at];
-        if (c == '\\' && quote == '"' && at + 3 < line.size() && line[at + 1] == 'x' && hex_digit(line[at + 2]) >= 0 &&
-            hex_digit(line[at + 3]) >= 0) {
+        if (c == '\\' && quote == '"' && at + 3 < line.size() && line[at + 1] == 'x' &&
+            hex_digit(line[at + 2]) >= 0 && hex_digit(line[at + 3]) >= 0) {
             text.push_back(static_cast<char>(hex_digit(line[at + 2]) * 16 + hex_digit(line[at + 3])));
             at += 4;
         } else if (c == '\\' && quote == '"' && at + 1 < line.size()) {
@@ -59,7 +67,8 @@ bool split_inline(std::string_view line, std::string& text, std::vector<std::str
     args.clear();
     // A C string to Redis: what follows a NUL is not seen.
     line = line.substr(0, line.find('\0'));
-    std::vector<std::pair<std::size_t, std::size_t>> spans;  // views are made last: `text` moves while it grows
+    std::vector<std::pair<std::size_t, std::size_t>>
+        spans;  // views are made last: `text` moves while it grows
     std::size_t at = 0;
     while (true) {
         while (at < line.size() && is_blank(line[at])) ++at;

@@ -5,8 +5,8 @@
 
 namespace resp {
 
-// A whole number exactly as Redis reads one from the wire: an optional '-', no '+', no leading zeros, no blanks,
-// within 64 bits.
+// A whole number exactly as Redis reads one from the wire: an optional '-', no '+', no leading zeros, no
+// blanks, within 64 bits.
 [[nodiscard]] inline std::optional<std::int64_t> parse_number(std::string_view text) {
     if (text.empty() || text.size() > 20) return std::nullopt;
     if (text == "0") return 0;

@@ -7,20 +7,38 @@ namespace resp {
 
 namespace {
 
-constexpr std::uint64_t elements_max = 1ULL << 32;  // Redis's own multibulk bound is INT_MAX; a map doubles it
+constexpr std::uint64_t elements_max = 1ULL
+                                       << 32;  // Redis's own multibulk bound is INT_MAX; a map doubles it
 constexpr std::uint64_t bulk_max = 1ULL << 40;
 
 bool has_length(char type) {
     switch (type) {
-        case '$': case '*': case '%': case '~': case '>': case '|': case '=': case '!': return true;
-        default: return false;
+        case '$':
+        case '*':
+        case '%':
+        case '~':
+        case '>':
+        case '|':
+        case '=':
+        case '!':
+            return true;
+        default:
+            return false;
     }
 }
 
 bool is_scalar_line(char type) {
     switch (type) {
-        case '+': case '-': case ':': case '_': case ',': case '#': case '(': return true;
-        default: return false;
+        case '+':
+        case '-':
+        case ':':
+        case '_':
+        case ',':
+        case '#':
+        case '(':
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -93,13 +111,20 @@ bool reply_scanner::on_line_end() {
         return true;
     }
     switch (line_type_) {
-        case '$': case '=': case '!':
+        case '$':
+        case '=':
+        case '!':
             if (static_cast<std::uint64_t>(number_) > bulk_max) return false;
             skip_ = static_cast<std::uint64_t>(number_) + 2;
             return true;
-        case '%': --missing_; return add_elements(2);
-        case '|': return add_elements(2);  // attributes come in front of a reply, not instead of it
-        default: --missing_; return add_elements(1);
+        case '%':
+            --missing_;
+            return add_elements(2);
+        case '|':
+            return add_elements(2);  // attributes come in front of a reply, not instead of it
+        default:
+            --missing_;
+            return add_elements(1);
     }
 }
 

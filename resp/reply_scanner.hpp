@@ -1,6 +1,7 @@
 #pragma once
-// Finds where one reply ends in upstream's byte stream. Keeps no bytes: a reply may arrive in any number of pieces and
-// each piece can be passed on at once. RESP2 and RESP3, nesting of any depth (a counter, not a stack).
+// Finds where one reply ends in upstream's byte stream. Keeps no bytes: a reply may arrive in any number of
+// pieces and each piece can be passed on at once. RESP2 and RESP3, nesting of any depth (a counter, not a
+// stack).
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +18,12 @@ public:
         std::size_t bytes;  // how many of the presented bytes belong to this reply
     };
 
-    // Presents the next bytes of the stream; never looks past the end of the current reply. After `complete` the
-    // scanner stands before the next reply. After `error` the stream is beyond repair.
+    // Presents the next bytes of the stream; never looks past the end of the current reply. After `complete`
+    // the scanner stands before the next reply. After `error` the stream is beyond repair.
     step scan(std::string_view bytes);
 
-    // First byte of the reply being read or just completed ('+', '-', '$', '*', '>' …); attributes in front of it
-    // are passed over. 0 before the first byte.
+    // First byte of the reply being read or just completed ('+', '-', '$', '*', '>' …); attributes in front
+    // of it are passed over. 0 before the first byte.
     [[nodiscard]] char type() const { return type_; }
     [[nodiscard]] bool is_push() const { return type_ == '>'; }
     [[nodiscard]] bool inside_reply() const { return missing_ > 0; }

@@ -18,25 +18,40 @@ public:
         const char type = line->front();
         const std::string_view rest = line->substr(1);
         switch (type) {
-            case '+': return text(kind::simple, rest);
-            case '-': return text(kind::error, rest);
-            case ',': return text(kind::real, rest);
-            case '(': return text(kind::big_number, rest);
-            case '_': return value{};
-            case '#': return number(kind::boolean, rest == "t" ? 1 : 0);
-            case ':': return integer(rest);
-            case '$': return bulk(kind::bulk, rest);
-            case '!': return bulk(kind::error, rest);
-            case '=': return bulk(kind::verbatim, rest);
-            case '*': return aggregate(kind::array, rest, 1, depth);
-            case '~': return aggregate(kind::set, rest, 1, depth);
-            case '>': return aggregate(kind::push, rest, 1, depth);
-            case '%': return aggregate(kind::map, rest, 2, depth);
+            case '+':
+                return text(kind::simple, rest);
+            case '-':
+                return text(kind::error, rest);
+            case ',':
+                return text(kind::real, rest);
+            case '(':
+                return text(kind::big_number, rest);
+            case '_':
+                return value{};
+            case '#':
+                return number(kind::boolean, rest == "t" ? 1 : 0);
+            case ':':
+                return integer(rest);
+            case '$':
+                return bulk(kind::bulk, rest);
+            case '!':
+                return bulk(kind::error, rest);
+            case '=':
+                return bulk(kind::verbatim, rest);
+            case '*':
+                return aggregate(kind::array, rest, 1, depth);
+            case '~':
+                return aggregate(kind::set, rest, 1, depth);
+            case '>':
+                return aggregate(kind::push, rest, 1, depth);
+            case '%':
+                return aggregate(kind::map, rest, 2, depth);
             case '|': {
                 if (!aggregate(kind::map, rest, 2, depth)) return std::nullopt;
                 return read(depth + 1);
             }
-            default: return std::nullopt;
+            default:
+                return std::nullopt;
         }
     }
 

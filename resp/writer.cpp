@@ -34,7 +34,9 @@ void append_error(std::string& out, std::string_view text) {
     out.append("\r\n");
 }
 
-void append_integer(std::string& out, std::int64_t number) { append_header(out, ':', number); }
+void append_integer(std::string& out, std::int64_t number) {
+    append_header(out, ':', number);
+}
 
 void append_array_header(std::string& out, std::size_t count) {
     append_header(out, '*', static_cast<std::int64_t>(count));
@@ -52,9 +54,19 @@ void append_map_header(std::string& out, std::size_t pairs, int protocol) {
     }
 }
 
-void append_null(std::string& out, int protocol) { out.append(protocol == 3 ? "_\r\n" : "$-1\r\n"); }
+void append_null(std::string& out, int protocol) {
+    out.append(protocol == 3 ? "_\r\n" : "$-1\r\n");
+}
 
-void append_null_array(std::string& out, int protocol) { out.append(protocol == 3 ? "_\r\n" : "*-1\r\n"); }
+void append_null_array(std::string& out, int protocol) {
+    out.append(protocol == 3 ? "_\r\n" : "*-1\r\n");
+}
+
+void append_verbatim(std::string& out, std::string_view text, int protocol) {
+    if (protocol != 3) return append_bulk(out, text);
+    append_header(out, '=', static_cast<std::int64_t>(text.size() + 4));
+    out.append("txt:").append(text).append("\r\n");
+}
 
 void append_command(std::string& out, std::span<const std::string_view> args) {
     append_array_header(out, args.size());

@@ -5,8 +5,8 @@
 
 namespace sidecar {
 
-// Waiting times between attempts to connect: doubling from 10 ms to 1 s, each drawn from the upper half of its step so
-// that many connections lost together do not come back together.
+// Waiting times between attempts to connect: doubling from 10 ms to 1 s, each drawn from the upper half of
+// its step so that many connections lost together do not come back together.
 class backoff {
 public:
     explicit backoff(std::uint64_t seed) : state_(seed | 1U) {}

@@ -16,25 +16,62 @@ struct named_verb {
 };
 
 constexpr named_verb verbs[] = {
-    {"acl", verb::acl}, {"asking", verb::asking}, {"auth", verb::auth}, {"client", verb::client},
-    {"command", verb::command}, {"copy", verb::copy}, {"debug", verb::debug}, {"discard", verb::discard},
-    {"echo", verb::echo}, {"eval", verb::eval}, {"eval_ro", verb::eval}, {"evalsha", verb::evalsha},
-    {"evalsha_ro", verb::evalsha}, {"exec", verb::exec}, {"fcall", verb::fcall}, {"fcall_ro", verb::fcall},
-    {"function", verb::function}, {"hello", verb::hello}, {"info", verb::info}, {"memory", verb::memory},
-    {"monitor", verb::monitor}, {"multi", verb::multi}, {"ping", verb::ping}, {"psubscribe", verb::psubscribe},
-    {"psync", verb::psync}, {"publish", verb::publish}, {"pubsub", verb::pubsub},
-    {"punsubscribe", verb::punsubscribe}, {"quit", verb::quit}, {"readonly", verb::readonly},
-    {"readwrite", verb::readwrite}, {"replconf", verb::replconf}, {"reset", verb::reset},
-    {"script", verb::script}, {"select", verb::select}, {"shutdown", verb::shutdown}, {"sidecar", verb::sidecar},
-    {"spublish", verb::spublish}, {"ssubscribe", verb::ssubscribe}, {"subscribe", verb::subscribe},
-    {"sunsubscribe", verb::sunsubscribe}, {"sync", verb::sync}, {"unsubscribe", verb::unsubscribe},
-    {"unwatch", verb::unwatch}, {"wait", verb::wait}, {"waitaof", verb::waitaof}, {"watch", verb::watch},
-    {"host:", verb::security_trap}, {"post", verb::security_trap},
+    {"acl", verb::acl},
+    {"asking", verb::asking},
+    {"auth", verb::auth},
+    {"client", verb::client},
+    {"command", verb::command},
+    {"copy", verb::copy},
+    {"debug", verb::debug},
+    {"discard", verb::discard},
+    {"echo", verb::echo},
+    {"eval", verb::eval},
+    {"eval_ro", verb::eval},
+    {"evalsha", verb::evalsha},
+    {"evalsha_ro", verb::evalsha},
+    {"exec", verb::exec},
+    {"fcall", verb::fcall},
+    {"fcall_ro", verb::fcall},
+    {"function", verb::function},
+    {"hello", verb::hello},
+    {"info", verb::info},
+    {"memory", verb::memory},
+    {"monitor", verb::monitor},
+    {"multi", verb::multi},
+    {"ping", verb::ping},
+    {"psubscribe", verb::psubscribe},
+    {"psync", verb::psync},
+    {"publish", verb::publish},
+    {"pubsub", verb::pubsub},
+    {"punsubscribe", verb::punsubscribe},
+    {"quit", verb::quit},
+    {"readonly", verb::readonly},
+    {"readwrite", verb::readwrite},
+    {"replconf", verb::replconf},
+    {"reset", verb::reset},
+    {"script", verb::script},
+    {"select", verb::select},
+    {"shutdown", verb::shutdown},
+    {"sidecar", verb::sidecar},
+    {"spublish", verb::spublish},
+    {"ssubscribe", verb::ssubscribe},
+    {"subscribe", verb::subscribe},
+    {"sunsubscribe", verb::sunsubscribe},
+    {"sync", verb::sync},
+    {"unsubscribe", verb::unsubscribe},
+    {"unwatch", verb::unwatch},
+    {"wait", verb::wait},
+    {"waitaof", verb::waitaof},
+    {"watch", verb::watch},
+    {"host:", verb::security_trap},
+    {"post", verb::security_trap},
 };
 
 constexpr std::size_t name_bytes_max = 64;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 // Lower-cases into a small buffer; empty for names too long to be a command's.
 std::string_view lowered(std::string_view name, std::array<char, name_bytes_max>& buffer) {
@@ -44,11 +81,19 @@ std::string_view lowered(std::string_view name, std::array<char, name_bytes_max>
 }
 
 std::uint32_t flags_from(const resp::value& flag_list, const resp::value& category_list) {
-    struct mapping { std::string_view name; std::uint32_t flag; };
+    struct mapping {
+        std::string_view name;
+        std::uint32_t flag;
+    };
     constexpr mapping known[] = {
-        {"write", command_flag::write}, {"readonly", command_flag::readonly}, {"blocking", command_flag::blocking},
-        {"no_auth", command_flag::no_auth}, {"@admin", command_flag::admin}, {"@dangerous", command_flag::dangerous},
-        {"@pubsub", command_flag::pubsub}, {"@scripting", command_flag::scripting},
+        {"write", command_flag::write},
+        {"readonly", command_flag::readonly},
+        {"blocking", command_flag::blocking},
+        {"no_auth", command_flag::no_auth},
+        {"@admin", command_flag::admin},
+        {"@dangerous", command_flag::dangerous},
+        {"@pubsub", command_flag::pubsub},
+        {"@scripting", command_flag::scripting},
         {"@connection", command_flag::connection},
     };
     std::uint32_t flags = 0;
@@ -119,7 +164,9 @@ std::size_t command_table::learn(const resp::value& command_reply) {
     constexpr std::size_t commands_max = 10'000;  // an upstream cannot make the table grow without end
     std::size_t changed = 0;
     for (const auto& entry : command_reply.items) {
-        if (entry.items.size() < 7 || !entry.items[0].is_text() || entry.items[0].text.size() > name_bytes_max) continue;
+        if (entry.items.size() < 7 || !entry.items[0].is_text() ||
+            entry.items[0].text.size() > name_bytes_max)
+            continue;
         const std::string& name = entry.items[0].text;
         const auto it = by_name_.find(name);
         if (it == by_name_.end() && by_name_.size() >= commands_max) continue;

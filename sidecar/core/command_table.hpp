@@ -23,10 +23,51 @@ namespace sidecar {
 // Commands the session treats by name; everything else is `other`.
 enum class verb : std::uint8_t {
     other,
-    acl, asking, auth, client, command, copy, debug, discard, echo, eval, evalsha, exec, fcall, function, hello,
-    info, memory, monitor, multi, ping, psubscribe, psync, publish, pubsub, punsubscribe, quit, readonly,
-    readwrite, replconf, reset, script, select, shutdown, sidecar, spublish, ssubscribe, subscribe, sunsubscribe,
-    sync, unsubscribe, unwatch, wait, waitaof, watch, security_trap,
+    acl,
+    asking,
+    auth,
+    client,
+    command,
+    copy,
+    debug,
+    discard,
+    echo,
+    eval,
+    evalsha,
+    exec,
+    fcall,
+    function,
+    hello,
+    info,
+    memory,
+    monitor,
+    multi,
+    ping,
+    psubscribe,
+    psync,
+    publish,
+    pubsub,
+    punsubscribe,
+    quit,
+    readonly,
+    readwrite,
+    replconf,
+    reset,
+    script,
+    select,
+    shutdown,
+    sidecar,
+    spublish,
+    ssubscribe,
+    subscribe,
+    sunsubscribe,
+    sync,
+    unsubscribe,
+    unwatch,
+    wait,
+    waitaof,
+    watch,
+    security_trap,
 };
 
 namespace command_flag {
@@ -37,14 +78,14 @@ inline constexpr std::uint32_t admin = 1U << 3;      // @admin
 inline constexpr std::uint32_t dangerous = 1U << 4;  // @dangerous
 inline constexpr std::uint32_t pubsub = 1U << 5;
 inline constexpr std::uint32_t no_auth = 1U << 6;
-inline constexpr std::uint32_t container = 1U << 7;  // the second argument names a subcommand
-inline constexpr std::uint32_t scripting = 1U << 8;  // @scripting
+inline constexpr std::uint32_t container = 1U << 7;   // the second argument names a subcommand
+inline constexpr std::uint32_t scripting = 1U << 8;   // @scripting
 inline constexpr std::uint32_t connection = 1U << 9;  // @connection
-inline constexpr std::uint32_t local = 1U << 10;  // the sidecar's own (SIDECAR)
+inline constexpr std::uint32_t local = 1U << 10;      // the sidecar's own (SIDECAR)
 }  // namespace command_flag
 
 struct command_spec {
-    std::string_view name;  // lower case; a subcommand reads "config|get"
+    std::string_view name;   // lower case; a subcommand reads "config|get"
     std::int16_t arity = 0;  // as Redis: negative = at least
     std::uint32_t flags = 0;
     std::int16_t first_key = 0;

@@ -1,8 +1,8 @@
-#include "sidecar/core/command_table.hpp"
 #include "sidecar/core/command_table_data.hpp"
+#include "sidecar/core/command_table.hpp"
 
-// The COMMAND reply of redis-server 7.0.15, plus the few commands later versions added that the sidecar must treat by
-// name. `learn` corrects it at connect.
+// The COMMAND reply of redis-server 7.0.15, plus the few commands later versions added that the sidecar must
+// treat by name. `learn` corrects it at connect.
 
 namespace sidecar {
 
@@ -385,6 +385,8 @@ constexpr command_row rows[] = {
 
 }  // namespace
 
-std::span<const command_row> command_rows() { return rows; }
+std::span<const command_row> command_rows() {
+    return rows;
+}
 
 }  // namespace sidecar

@@ -6,7 +6,9 @@ namespace sidecar {
 
 namespace {
 
-bool starts_with(const std::string& text, std::string_view prefix) { return text.rfind(prefix, 0) == 0; }
+bool starts_with(const std::string& text, std::string_view prefix) {
+    return text.rfind(prefix, 0) == 0;
+}
 
 bool means_not_yet(const std::string& error) {
     return starts_with(error, "LOADING") || starts_with(error, "MASTERDOWN") || starts_with(error, "BUSY ") ||
@@ -23,7 +25,8 @@ handshake::handshake(const handshake_settings& s) {
                                    : resp::command({"HELLO", "3", "AUTH", user, s.password});
     } else if (!s.password.empty()) {
         steps_.push_back(step::auth);
-        out_ += s.user.empty() ? resp::command({"AUTH", s.password}) : resp::command({"AUTH", user, s.password});
+        out_ +=
+            s.user.empty() ? resp::command({"AUTH", s.password}) : resp::command({"AUTH", user, s.password});
     }
     if (!s.client_name.empty()) {
         steps_.push_back(step::set_name);
@@ -81,12 +84,15 @@ handshake_state handshake::judge(step at, const resp::value& reply) {
                 return handshake_state::refused;
             break;
         case step::become_user:
-        case step::set_name: break;  // a name and the confinement are wishes
+        case step::set_name:
+            break;  // a name and the confinement are wishes
         case step::select:
         case step::ping:
             if (error) return handshake_state::failed;
             break;
-        case step::client_id: client_id_ = reply.integer; break;
+        case step::client_id:
+            client_id_ = reply.integer;
+            break;
     }
     return handshake_state::more;
 }

@@ -1,8 +1,8 @@
 #pragma once
 // What an upstream connection says before it carries anyone's commands, and the check of each answer:
 //
-//   AUTH/HELLO with the upstream password → CLIENT SETNAME → SELECT db → ACL SETUSER + AUTH as the confined user
-//   (strict policy) → CLIENT ID → PING
+//   AUTH/HELLO with the upstream password → CLIENT SETNAME → SELECT db → ACL SETUSER + AUTH as the confined
+//   user (strict policy) → CLIENT ID → PING
 //
 // All of it goes out in one write. SELECT comes before the confined user, who may not select.
 
@@ -28,11 +28,11 @@ struct handshake_settings {
 };
 
 enum class handshake_state : std::uint8_t {
-    more,      // answers are missing
+    more,  // answers are missing
     ready,
-    not_yet,   // upstream is loading, or has no room for us: try again soon
-    refused,   // wrong password: try again slowly
-    failed,    // the answer makes no sense, or is an error that waiting does not heal
+    not_yet,  // upstream is loading, or has no room for us: try again soon
+    refused,  // wrong password: try again slowly
+    failed,   // the answer makes no sense, or is an error that waiting does not heal
 };
 
 class handshake {

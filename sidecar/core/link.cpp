@@ -1,6 +1,7 @@
 #include "sidecar/core/link.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "resp/value.hpp"
 
@@ -22,14 +23,13 @@ void link::submit(const upstream_entry& entry, std::string_view command_bytes) {
 
 void link::expire_held() {
     if (state_ == link_state::ready) return;
-    upstream_queue waiting = std::move(queue_);
-    queue_ = upstream_queue{};
+    upstream_queue waiting = std::exchange(queue_, {});
     waiting.on_lost([this](const upstream_entry& entry, bool) {
         if ((entry.flags & entry_flag::unbounded) != 0) return loss_verdict::resend;
-        if (entry.owner != nullptr) entry.owner->on_hold_expired(entry);
+        if (entry.owner != nullptr) entry.owner->on_never_sent(entry);
         return loss_verdict::drop;
     });
-    queue_ = std::move(waiting);
+    restore(std::move(waiting));
 }
 
 bool link::wants_open(time_point now) const {
@@ -44,7 +44,40 @@ void link::open_now() {
     events_.on_link_dirty(*this);
 }
 
-void link::on_opening() { state_ = link_state::connecting; }
+void link::retire() {
+    if (retired_) return;
+    retired_ = true;
+    restore(std::exchange(queue_, {}));
+    close();
+}
+
+// Puts back a queue that was taken aside while its owners were asked; they may have retired the link
+// meanwhile.
+void link::restore(upstream_queue queue) {
+    if (!retired_) {
+        queue_ = std::move(queue);
+        return;
+    }
+    queue.on_lost([](const upstream_entry& entry, bool) {
+        if (entry.owner != nullptr) entry.owner->on_never_sent(entry);
+        return loss_verdict::drop;
+    });
+}
+
+void link::send_unanswered(std::string_view bytes) {
+    upstream_entry entry;
+    entry.flags = entry_flag::unanswered;
+    submit(entry, bytes);
+}
+
+void link::drop_written_unanswered() {
+    while (!queue_.empty() && (queue_.front().flags & entry_flag::unanswered) != 0 && queue_.front_was_sent())
+        queue_.pop_front();
+}
+
+void link::on_opening() {
+    state_ = link_state::connecting;
+}
 
 void link::on_open() {
     state_ = link_state::greeting;
@@ -96,6 +129,7 @@ void link::greet(std::string_view& bytes) {
         backoff_.reset();
         open_wanted_ = false;
         state_ = link_state::ready;
+        purge_unwanted();
         events_.on_link_ready(*this);
         events_.on_link_dirty(*this);
     }
@@ -103,7 +137,19 @@ void link::greet(std::string_view& bytes) {
         fail("upstream's greeting is no RESP", handshake_state::failed);
 }
 
+// Commands of clients that went away while there was no connection are not sent any more.
+void link::purge_unwanted() {
+    upstream_queue waiting = std::exchange(queue_, {});
+    waiting.on_lost([](const upstream_entry& entry, bool) {
+        if (entry.owner == nullptr || entry.owner->wants_still()) return loss_verdict::resend;
+        entry.owner->on_never_sent(entry);
+        return loss_verdict::drop;
+    });
+    restore(std::move(waiting));
+}
+
 void link::deliver(std::string_view piece, bool complete) {
+    drop_written_unanswered();
     if (queue_.empty() || !queue_.front_was_sent()) {
         if (!events_.on_link_unsolicited(*this, piece))
             fail("upstream sent a reply that nobody asked for: " + std::string(piece.substr(0, 64)),
@@ -120,7 +166,8 @@ void link::deliver(std::string_view piece, bool complete) {
     }
     const bool in_pieces = (entry.flags & entry_flag::partial) != 0;
     if (in_pieces) first_bytes_.append(piece.substr(0, error_prefix_bytes));
-    events_.on_link_answer(*this, entry, queue_.front_bytes(), in_pieces ? std::string_view(first_bytes_) : piece);
+    events_.on_link_answer(*this, entry, queue_.front_bytes(),
+                           in_pieces ? std::string_view(first_bytes_) : piece);
     first_bytes_.clear();
     queue_.pop_front();
     if (entry.owner != nullptr) entry.owner->on_reply(entry, piece, true);
@@ -157,13 +204,21 @@ void link::on_closed(std::string_view cause, time_point now) {
     scanner_ = resp::reply_scanner{};
     first_bytes_.clear();
     push_.clear();
-    queue_.on_lost([](upstream_entry& entry, bool sent) {
-        if (entry.owner == nullptr) return loss_verdict::drop;
-        const auto verdict = entry.owner->on_link_lost(entry, sent);
-        if (sent) entry.flags |= entry_flag::retried;
-        return verdict;
-    });
-    events_.on_link_down(*this, fail_cause_.empty() ? cause : std::string_view(fail_cause_), fail_why_);
+    // A failed attempt loses nothing: no command was sent.
+    if (was_ready) {
+        upstream_queue lost = std::exchange(queue_, {});
+        lost.on_lost([](upstream_entry& entry, bool sent) {
+            if (entry.owner == nullptr) return loss_verdict::drop;
+            const auto verdict = entry.owner->on_link_lost(entry, sent);
+            if (sent) entry.flags |= entry_flag::retried;
+            return verdict;
+        });
+        restore(std::move(lost));
+    }
+    const link_fall how = deliberate  ? link_fall::closed_by_us
+                          : was_ready ? link_fall::lost
+                                      : link_fall::attempt_failed;
+    events_.on_link_down(*this, how, fail_cause_.empty() ? cause : std::string_view(fail_cause_), fail_why_);
     fail_cause_.clear();
     fail_why_ = handshake_state::more;
     events_.on_link_dirty(*this);
@@ -189,6 +244,7 @@ void link::on_written(std::size_t bytes) {
         greeting_sent_ += bytes;
     } else {
         queue_.on_written(bytes);
+        drop_written_unanswered();
     }
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// One upstream connection without its socket: handshake, commands out, replies in, pairing, and what becomes of the
-// commands when the connection is lost. A shared link carries many sessions; a lease carries one.
+// One upstream connection without its socket: handshake, commands out, replies in, pairing, and what becomes
+// of the commands when the connection is lost. A shared link carries many sessions; a lease carries one.
 //
 //   submit() ─→ upstream_queue ─→ gather()/on_written() ─→ socket
 //   socket ─→ on_bytes() ─→ reply_scanner ─→ owner of the front entry │ pushes ─→ push_sink
 //
-// The link never closes its socket itself: it says what it wants (wants_open, wants_close), the I/O layer does it.
+// The link never closes its socket itself: it says what it wants (wants_open, wants_close), the I/O layer
+// does it.
 
 #include <cstdint>
 #include <memory>
@@ -36,6 +37,8 @@ struct link_key {
 
 enum class link_state : std::uint8_t { idle, connecting, greeting, ready, waiting };
 
+enum class link_fall : std::uint8_t { attempt_failed, lost, closed_by_us };
+
 class link;
 
 // What a link tells the shard around it.
@@ -44,7 +47,7 @@ public:
     virtual void on_link_dirty(link& which) = 0;  // has something to write, or wants to be opened or closed
     virtual void on_link_ready(link& which) = 0;
     // After the queue has been sorted into what is resent and what is dropped. `cause` is for the log.
-    virtual void on_link_down(link& which, std::string_view cause, handshake_state why) = 0;
+    virtual void on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) = 0;
     virtual void on_link_push(link& which, std::string_view frame) = 0;
     // A reply that no command asked for: MONITOR's stream on a lease. False = it is a framing error.
     virtual bool on_link_unsolicited(link& which, std::string_view bytes) = 0;
@@ -64,10 +67,12 @@ public:
 
     // --- commands
     void submit(const upstream_entry& entry, std::string_view command_bytes);
+    // Bytes that are answered by pushes only.
+    void send_unanswered(std::string_view bytes);
     [[nodiscard]] bool idle() const { return queue_.empty(); }
     [[nodiscard]] std::size_t in_flight() const { return queue_.size(); }
     [[nodiscard]] std::size_t kept_bytes() const { return queue_.kept_bytes(); }
-    // Commands waiting for a connection are given up: their owners hear on_hold_expired (unless unbounded).
+    // Commands waiting for a connection are given up: their owners hear on_never_sent (unless unbounded).
     void expire_held();
 
     // --- the connection, for the I/O layer
@@ -82,11 +87,17 @@ public:
     [[nodiscard]] bool has_output() const;
 
     // --- life
-    void close() { close_wanted_ = true; events_.on_link_dirty(*this); }  // and reconnect if there is work
-    void retire() { retired_ = true; close(); }                           // never again
+    void close() {
+        close_wanted_ = true;
+        events_.on_link_dirty(*this);
+    }  // and reconnect if there is work
+    // Never again. Whoever still has a command here hears on_never_sent.
+    void retire();
+    bool retire_when_idle = false;  // kept by the shard
     [[nodiscard]] bool retired() const { return retired_; }
     void renew(const handshake_settings& settings) { settings_ = settings; }  // for the next connection
     void open_now();  // connect without waiting for work
+    void retry_soon() { retry_at_ = time_point{}; }
 
     [[nodiscard]] link_state state() const { return state_; }
     [[nodiscard]] const link_key& key() const { return key_; }
@@ -99,13 +110,17 @@ public:
     [[nodiscard]] std::uint64_t losses() const { return losses_; }
     [[nodiscard]] bool mid_reply() const { return scanner_.inside_reply(); }
 
-    void* io = nullptr;  // the I/O layer's own
-    bool dirty = false;  // stands on the shard's list
+    void* io = nullptr;           // the I/O layer's own
+    bool dirty = false;           // stands on the shard's list
     bool reading_paused = false;  // a large reply's reader is slower than upstream
     time_point idle_since{};
+    std::optional<time_point> down_since;  // kept by the shard
 
 private:
     void greet(std::string_view& bytes);
+    void purge_unwanted();
+    void drop_written_unanswered();
+    void restore(upstream_queue queue);
     void deliver(std::string_view piece, bool complete);
     void on_push_piece(std::string_view piece, bool complete);
     void fail(std::string_view cause, handshake_state why);

@@ -9,16 +9,22 @@ namespace {
 struct counter_row {
     const char* name;
     const char* help;
-    std::uint64_t counters::* member;
+    std::uint64_t counters::*member;
 };
 
 constexpr counter_row counter_rows[] = {
     {"clients_accepted_total", "Client connections accepted.", &counters::clients_accepted},
-    {"clients_refused_max_total", "Connections refused because max-clients was reached.", &counters::clients_refused_max},
-    {"clients_closed_output_total", "Clients closed because they did not read their replies.", &counters::clients_closed_output},
-    {"clients_closed_hold_total", "Clients closed because upstream was away longer than the hold.", &counters::clients_closed_hold},
-    {"clients_closed_unknown_outcome_total", "Clients closed because upstream was lost with their write unanswered.", &counters::clients_closed_unknown_outcome},
-    {"clients_closed_auth_flood_total", "Clients closed after too many failed authentications.", &counters::clients_closed_auth_flood},
+    {"clients_refused_max_total", "Connections refused because max-clients was reached.",
+     &counters::clients_refused_max},
+    {"clients_closed_output_total", "Clients closed because they did not read their replies.",
+     &counters::clients_closed_output},
+    {"clients_closed_hold_total", "Clients closed because upstream was away longer than the hold.",
+     &counters::clients_closed_hold},
+    {"clients_closed_unknown_outcome_total",
+     "Clients closed because upstream was lost with their write unanswered.",
+     &counters::clients_closed_unknown_outcome},
+    {"clients_closed_auth_flood_total", "Clients closed after too many failed authentications.",
+     &counters::clients_closed_auth_flood},
     {"protocol_errors_total", "Clients closed because of malformed frames.", &counters::protocol_errors},
     {"auth_failures_total", "Failed authentications of clients.", &counters::auth_failures},
     {"client_input_bytes_total", "Bytes read from clients.", &counters::bytes_from_clients},
@@ -26,28 +32,40 @@ constexpr counter_row counter_rows[] = {
     {"upstream_input_bytes_total", "Bytes read from upstream.", &counters::bytes_from_upstream},
     {"upstream_output_bytes_total", "Bytes written to upstream.", &counters::bytes_to_upstream},
     {"local_commands_total", "Commands answered by the sidecar itself.", &counters::local_commands},
-    {"whole_transactions_total", "Transactions that arrived whole and needed no lease.", &counters::whole_transactions},
+    {"whole_transactions_total", "Transactions that arrived whole and needed no lease.",
+     &counters::whole_transactions},
     {"leases_granted_total", "Dedicated upstream connections handed to clients.", &counters::leases_granted},
-    {"leases_destroyed_total", "Dedicated upstream connections closed rather than reused.", &counters::leases_destroyed},
+    {"leases_destroyed_total", "Dedicated upstream connections closed rather than reused.",
+     &counters::leases_destroyed},
     {"lease_waits_total", "Requests that had to wait for a dedicated connection.", &counters::lease_waits},
-    {"lease_wait_timeouts_total", "Clients closed because no dedicated connection became free in time.", &counters::lease_wait_timeouts},
+    {"lease_wait_timeouts_total", "Clients closed because no dedicated connection became free in time.",
+     &counters::lease_wait_timeouts},
     {"parked_calls_total", "Blocking calls parked.", &counters::parked_calls},
-    {"parked_calls_reissued_total", "Parked calls issued again after upstream was lost.", &counters::parked_reissued},
+    {"parked_calls_reissued_total", "Parked calls issued again after upstream was lost.",
+     &counters::parked_reissued},
     {"polls_total", "Non-blocking pops sent for calls without a connection of their own.", &counters::polls},
-    {"pops_unknown_total", "Parked pops whose upstream died: an element may have died with it.", &counters::pops_unknown},
+    {"pops_unknown_total", "Parked pops whose upstream died: an element may have died with it.",
+     &counters::pops_unknown},
     {"put_backs_total", "Pops put back because their client was gone.", &counters::put_backs},
-    {"put_backs_failed_total", "Put-backs that Redis refused and that are tried again.", &counters::put_backs_failed},
+    {"put_backs_failed_total", "Put-backs that Redis refused and that are tried again.",
+     &counters::put_backs_failed},
     {"put_backs_dropped_total", "Put-backs given up.", &counters::put_backs_dropped},
     {"links_opened_total", "Upstream connections opened.", &counters::links_opened},
     {"links_lost_total", "Upstream connections lost.", &counters::links_lost},
-    {"link_framing_errors_total", "Upstream connections dropped because of malformed replies.", &counters::link_framing_errors},
+    {"link_framing_errors_total", "Upstream connections dropped because of malformed replies.",
+     &counters::link_framing_errors},
     {"reads_retried_total", "Reads sent again after their connection was lost.", &counters::reads_retried},
-    {"unconfined_links_total", "Links that stayed the full user because upstream forbids ACL SETUSER.", &counters::unconfined_links},
+    {"unconfined_links_total", "Links that stayed the full user because upstream forbids ACL SETUSER.",
+     &counters::unconfined_links},
     {"messages_delivered_total", "Pub/sub messages delivered to clients.", &counters::messages_delivered},
-    {"messages_filtered_total", "Pub/sub messages withheld because their channel belongs to another db.", &counters::messages_filtered},
-    {"subscription_gaps_total", "Times subscriptions were replayed after an outage; messages in between are lost.", &counters::subscription_gaps},
+    {"messages_filtered_total", "Pub/sub messages withheld because their channel belongs to another db.",
+     &counters::messages_filtered},
+    {"subscription_gaps_total",
+     "Times subscriptions were replayed after an outage; messages in between are lost.",
+     &counters::subscription_gaps},
     {"publish_fences_total", "Publishes that waited for a pending subscription.", &counters::publish_fences},
-    {"backpressure_stalls_total", "Times a client was not read because of its own unread replies.", &counters::backpressure_stalls},
+    {"backpressure_stalls_total", "Times a client was not read because of its own unread replies.",
+     &counters::backpressure_stalls},
     {"lane_swaps_total", "Times a link was set apart for a large reply.", &counters::lane_swaps},
     {"accept_failures_total", "Failed accepts (out of descriptors).", &counters::accept_failures},
 };
@@ -55,7 +73,7 @@ constexpr counter_row counter_rows[] = {
 struct gauge_row {
     const char* name;
     const char* help;
-    std::uint64_t gauges::* member;
+    std::uint64_t gauges::*member;
 };
 
 constexpr gauge_row gauge_rows[] = {
@@ -78,12 +96,14 @@ void head(std::string& out, const std::string& name, const char* help, const cha
 }
 
 std::string labels(std::size_t db, const std::string& command) {
-    return "{db=\"" + (db < database_count ? std::to_string(db) : std::string("other")) + "\",command=\"" + command + "\"";
+    return "{db=\"" + (db < database_count ? std::to_string(db) : std::string("other")) + "\",command=\"" +
+           command + "\"";
 }
 
 std::string seconds(std::uint64_t us) {
     const std::string fraction = std::to_string(us % 1'000'000);
-    std::string text = std::to_string(us / 1'000'000) + "." + std::string(6 - fraction.size(), '0') + fraction;
+    std::string text =
+        std::to_string(us / 1'000'000) + "." + std::string(6 - fraction.size(), '0') + fraction;
     while (text.back() == '0') text.pop_back();
     if (text.back() == '.') text.pop_back();
     return text;
@@ -93,10 +113,11 @@ void render_histogram(std::string& out, const std::string& label, const command_
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < latency_bounds_us.size(); ++i) {
         sum += c.buckets[i];
-        out += "sidecar_command_duration_seconds_bucket" + label + ",le=\"" + seconds(latency_bounds_us[i]) + "\"} " +
-               std::to_string(sum) + "\n";
+        out += "sidecar_command_duration_seconds_bucket" + label + ",le=\"" + seconds(latency_bounds_us[i]) +
+               "\"} " + std::to_string(sum) + "\n";
     }
-    out += "sidecar_command_duration_seconds_bucket" + label + ",le=\"+Inf\"} " + std::to_string(c.answered) + "\n";
+    out += "sidecar_command_duration_seconds_bucket" + label + ",le=\"+Inf\"} " + std::to_string(c.answered) +
+           "\n";
     out += "sidecar_command_duration_seconds_sum" + label + "} " + seconds(c.total_us) + "\n";
     out += "sidecar_command_duration_seconds_count" + label + "} " + std::to_string(c.answered) + "\n";
 }
@@ -130,7 +151,8 @@ command_counters& metrics::of(int db, std::uint16_t command) {
 metrics& metrics::operator+=(const metrics& other) {
     for (std::size_t db = 0; db < metric_databases; ++db)
         for (std::size_t i = 0; i < other.commands_[db].size(); ++i)
-            if (other.commands_[db][i]) of(static_cast<int>(db), static_cast<std::uint16_t>(i)) += *other.commands_[db][i];
+            if (other.commands_[db][i])
+                of(static_cast<int>(db), static_cast<std::uint16_t>(i)) += *other.commands_[db][i];
     for (const auto& row : counter_rows) count.*row.member += other.count.*row.member;
     for (const auto& row : gauge_rows) now.*row.member += other.now.*row.member;
     for (const auto& [key, n] : other.refusals_) refusals_[key] += n;
@@ -169,14 +191,15 @@ std::string metrics::render(const std::vector<std::string>& command_names) const
                (shards > 0 && upstream_up[db] == shards ? "1" : "0") + "\n";
     head(out, "policy_refusals_total", "Commands the policy refused (or, in audit, would have).", "counter");
     for (const auto& [key, n] : refusals_)
-        out += "sidecar_policy_refusals_total{rule=\"" + key.first + "\",db=\"" + std::to_string(key.second) + "\"} " +
-               std::to_string(n) + "\n";
+        out += "sidecar_policy_refusals_total{rule=\"" + key.first + "\",db=\"" + std::to_string(key.second) +
+               "\"} " + std::to_string(n) + "\n";
 
     const auto each = [&](auto&& emit) {
         for (std::size_t db = 0; db < metric_databases; ++db)
             for (std::size_t i = 0; i < commands_[db].size(); ++i)
                 if (commands_[db][i])
-                    emit(labels(db, i < command_names.size() ? command_names[i] : "unknown"), *commands_[db][i]);
+                    emit(labels(db, i < command_names.size() ? command_names[i] : "unknown"),
+                         *commands_[db][i]);
     };
     head(out, "commands_total", "Commands received, by db and command.", "counter");
     each([&](const std::string& label, const command_counters& c) {
@@ -184,9 +207,11 @@ std::string metrics::render(const std::vector<std::string>& command_names) const
     });
     head(out, "command_errors_total", "Error replies, by db and command.", "counter");
     each([&](const std::string& label, const command_counters& c) {
-        if (c.errors > 0) out += "sidecar_command_errors_total" + label + "} " + std::to_string(c.errors) + "\n";
+        if (c.errors > 0)
+            out += "sidecar_command_errors_total" + label + "} " + std::to_string(c.errors) + "\n";
     });
-    head(out, "command_duration_seconds", "Time from reading a command to reading upstream's whole reply.", "histogram");
+    head(out, "command_duration_seconds", "Time from reading a command to reading upstream's whole reply.",
+         "histogram");
     each([&](const std::string& label, const command_counters& c) {
         if (c.answered > 0) render_histogram(out, label, c);
     });

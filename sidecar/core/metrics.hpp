@@ -1,6 +1,6 @@
 #pragma once
-// What one shard counts. Plain numbers without locks: the shard adds, a snapshot is copied out when scraped and the
-// shards' snapshots are summed.
+// What one shard counts. Plain numbers without locks: the shard adds, a snapshot is copied out when scraped
+// and the shards' snapshots are summed.
 
 #include <array>
 #include <cstdint>
@@ -14,9 +14,9 @@
 namespace sidecar {
 
 // Upper bounds in microseconds; the last bucket is open.
-inline constexpr std::array<std::uint32_t, 14> latency_bounds_us{100,    250,    500,    1'000,   2'500,   5'000,   10'000,
-                                                                 25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000,
-                                                                 5'000'000};
+inline constexpr std::array<std::uint32_t, 14> latency_bounds_us{
+    100,    250,    500,     1'000,   2'500,   5'000,     10'000,
+    25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000, 5'000'000};
 
 struct command_counters {
     std::uint64_t calls = 0;

@@ -6,8 +6,8 @@
 namespace sidecar {
 
 namespace {
-// A segment grows up to this; then a new one is begun, so that memory already sent is given back while a long reply
-// is still arriving.
+// A segment grows up to this; then a new one is begun, so that memory already sent is given back while a long
+// reply is still arriving.
 constexpr std::size_t segment_bytes_max = 256U << 10;
 // A drained queue keeps a small buffer for the next reply and gives a larger one back.
 constexpr std::size_t kept_bytes_max = 512;

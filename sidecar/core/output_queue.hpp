@@ -1,6 +1,6 @@
 #pragma once
-// Bytes on their way to one client: replies copied in, fan-out frames shared by reference. Holds no memory while
-// empty, so that an idle client costs none.
+// Bytes on their way to one client: replies copied in, fan-out frames shared by reference. Holds no memory
+// while empty, so that an idle client costs none.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@ public:
     // The frame is kept alive until it is sent; worth it for frames too large to copy per receiver.
     void append_shared(shared_frame frame);
 
-    // Fills `pieces` with what is to be sent next, in order; returns how many were filled. Valid until the next call
-    // of a non-const member.
+    // Fills `pieces` with what is to be sent next, in order; returns how many were filled. Valid until the
+    // next call of a non-const member.
     std::size_t gather(std::span<std::string_view> pieces) const;
     void consume(std::size_t bytes);  // they were handed to the kernel
     void clear();

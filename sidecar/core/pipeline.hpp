@@ -1,7 +1,7 @@
 #pragma once
-// The order of one client's replies. Every command takes the next number; replies leave in that order, though they may
-// be ready in any (several links, local answers). A reply that is next goes straight to the output and costs nothing
-// here; one that is early waits.
+// The order of one client's replies. Every command takes the next number; replies leave in that order, though
+// they may be ready in any (several links, local answers). A reply that is next goes straight to the output
+// and costs nothing here; one that is early waits.
 //
 //   issued:   5 6 7 8        next = 5, 7 is ready early and parked; when 5 and 6 have left, 7 follows
 
@@ -24,8 +24,8 @@ public:
     // Appends bytes to an early reply; `complete` when it is whole.
     void park(number n, std::string_view bytes, bool complete);
 
-    // The reply that was next has left completely. Appends to `out` what thereby may leave too, which may end in
-    // the middle of a reply still arriving.
+    // The reply that was next has left completely. Appends to `out` what thereby may leave too, which may end
+    // in the middle of a reply still arriving.
     template <class Append>
     void complete_next(Append&& append) {
         ++next_;

@@ -14,7 +14,9 @@ public:
     [[nodiscard]] bool empty() const { return count_ == 0; }
     [[nodiscard]] std::size_t size() const { return count_; }
     [[nodiscard]] T& operator[](std::size_t i) { return items_[(first_ + i) & (items_.size() - 1)]; }
-    [[nodiscard]] const T& operator[](std::size_t i) const { return items_[(first_ + i) & (items_.size() - 1)]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const {
+        return items_[(first_ + i) & (items_.size() - 1)];
+    }
     [[nodiscard]] T& front() { return (*this)[0]; }
     [[nodiscard]] const T& front() const { return (*this)[0]; }
 

@@ -9,11 +9,14 @@ void transaction::queued_placeholder(std::vector<std::string> local_command) {
     rewrites_.push_back({count_++, std::move(local_command), {}});
 }
 
-void transaction::queued_publish(std::string channel) { rewrites_.push_back({count_++, {}, std::move(channel)}); }
+void transaction::queued_publish(std::string channel) {
+    rewrites_.push_back({count_++, {}, std::move(channel)});
+}
 
 std::string transaction::rewrite(std::string_view exec_reply, const rewriter& with) const {
     const std::size_t header_end = exec_reply.find("\r\n");
-    if (rewrites_.empty() || exec_reply.empty() || exec_reply.front() != '*' || header_end == std::string_view::npos)
+    if (rewrites_.empty() || exec_reply.empty() || exec_reply.front() != '*' ||
+        header_end == std::string_view::npos)
         return std::string(exec_reply);
     const auto length = resp::parse_number(exec_reply.substr(1, header_end - 1));
     if (!length || *length < 0 || static_cast<std::size_t>(*length) != count_) return std::string(exec_reply);

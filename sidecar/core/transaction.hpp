@@ -1,9 +1,10 @@
 #pragma once
 // What the sidecar must remember of a client's MULTI … EXEC: which of its elements are not Redis's to answer.
 //
-// A connection command inside MULTI (CLIENT SETNAME, SELECT of the own db …) goes upstream as a placeholder, `ECHO`, so
-// that EXEC's array keeps its length; when EXEC ran, its element is replaced by the local answer, and only then does
-// the command take effect. A PUBLISH keeps its place too, but its receiver count is corrected.
+// A connection command inside MULTI (CLIENT SETNAME, SELECT of the own db …) goes upstream as a placeholder,
+// `ECHO`, so that EXEC's array keeps its length; when EXEC ran, its element is replaced by the local answer,
+// and only then does the command take effect. A PUBLISH keeps its place too, but its receiver count is
+// corrected.
 
 #include <cstddef>
 #include <functional>
@@ -24,11 +25,11 @@ public:
     [[nodiscard]] std::size_t size() const { return count_; }
 
     struct rewriter {
-        std::function<std::string(const std::vector<std::string>&)> run_local;         // → reply bytes
+        std::function<std::string(const std::vector<std::string>&)> run_local;  // → reply bytes
         std::function<std::string(std::string_view channel, std::string_view reply)> correct_publish;
     };
-    // EXEC's reply with its elements replaced; anything but an array of the expected length (nil, EXECABORT) is
-    // returned unchanged and runs nothing.
+    // EXEC's reply with its elements replaced; anything but an array of the expected length (nil, EXECABORT)
+    // is returned unchanged and runs nothing.
     [[nodiscard]] std::string rewrite(std::string_view exec_reply, const rewriter& with) const;
 
 private:

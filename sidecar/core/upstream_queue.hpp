@@ -1,7 +1,7 @@
 #pragma once
-// Commands of one upstream connection, from submission to answer, and whose each is. Replies carry no name: the n-th
-// reply belongs to the n-th command. The bytes of a command are kept until it is answered, so that what was never
-// written (and reads that were) can go out again on a new connection.
+// Commands of one upstream connection, from submission to answer, and whose each is. Replies carry no name:
+// the n-th reply belongs to the n-th command. The bytes of a command are kept until it is answered, so that
+// what was never written (and reads that were) can go out again on a new connection.
 //
 //   blocks:   | answered |  written, unanswered  |  not yet written  |
 //             ^ released ^ front()               ^ gather()
@@ -23,16 +23,20 @@ struct upstream_entry;
 
 enum class loss_verdict : std::uint8_t { resend, drop };
 
-// Who gets a reply. Owners outlive their entries: one that is finished early stays until its last entry is gone. From
-// on_link_lost and on_hold_expired nothing may be submitted; the owner asks the shard to be resumed instead.
+// Who gets a reply. Owners outlive their entries: one that is finished early stays until its last entry is
+// gone. From on_link_lost and on_never_sent nothing may be submitted; the owner asks the shard to be resumed
+// instead.
 class reply_owner {
 public:
     // Bytes of the reply, in pieces as they arrive; `complete` with the last piece.
     virtual void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) = 0;
-    // The connection is gone. `sent`: the whole command had been handed to the kernel. `drop` is final for the entry.
+    // The connection is gone. `sent`: the whole command had been handed to the kernel. `drop` is final for
+    // the entry.
     virtual loss_verdict on_link_lost(const upstream_entry& entry, bool sent) = 0;
-    // Waiting for the connection took longer than the hold allows; the entry is gone.
-    virtual void on_hold_expired(const upstream_entry& entry) = 0;
+    // The entry was never sent and never will be: the hold is over, or the owner no longer wants it.
+    virtual void on_never_sent(const upstream_entry& entry) = 0;
+    // Asked before waiting commands go out on a new connection.
+    [[nodiscard]] virtual bool wants_still() const { return true; }
 
 protected:
     ~reply_owner() = default;
@@ -40,22 +44,23 @@ protected:
 
 // What the owner does with the reply.
 enum class reply_use : std::uint8_t {
-    forward,        // the client's, byte for byte
-    discard,        // CLIENT REPLY OFF: counted, not shown
-    publish,        // the receiver count is corrected
-    numsub,         // PUBSUB NUMSUB and SHARDNUMSUB: the counts are corrected
-    queued,         // inside MULTI: "+QUEUED" or an error
-    poison,         // inside MULTI: provoked an error so that EXEC aborts; the client sees our words instead
-    exec,           // EXEC's array, with local answers put in place
-    sticky,         // WATCH, MULTI, DISCARD, UNWATCH … on a lease: forwarded, then the lease is reconsidered
-    blocking,       // the answer of a parked call
-    internal,       // asked by the sidecar itself
+    forward,   // the client's, byte for byte
+    discard,   // CLIENT REPLY OFF: counted, not shown
+    publish,   // the receiver count is corrected
+    numsub,    // PUBSUB NUMSUB and SHARDNUMSUB: the counts are corrected
+    queued,    // inside MULTI: "+QUEUED" or an error
+    poison,    // inside MULTI: provoked an error so that EXEC aborts; the client sees our words instead
+    exec,      // EXEC's array, with local answers put in place
+    sticky,    // WATCH, MULTI, DISCARD, UNWATCH … on a lease: forwarded, then the lease is reconsidered
+    blocking,  // the answer of a parked call
+    internal,  // asked by the sidecar itself
 };
 
 namespace entry_flag {
 inline constexpr std::uint8_t readonly = 1;     // may be repeated
 inline constexpr std::uint8_t retried = 2;      // was repeated once already
 inline constexpr std::uint8_t partial = 4;      // part of its reply has been passed on
+inline constexpr std::uint8_t unanswered = 16;  // no reply comes (SUBSCRIBE over RESP3): over once written
 inline constexpr std::uint8_t unbounded = 8;    // the hold does not apply (parked calls, the sidecar's own)
 }  // namespace entry_flag
 

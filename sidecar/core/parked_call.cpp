@@ -1,0 +1,207 @@
+#include "sidecar/core/parked_call.hpp"
+
+#include <algorithm>
+
+#include "broker/put_back.hpp"
+#include "resp/number.hpp"
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+#include "sidecar/core/shard_core.hpp"
+
+namespace sidecar {
+
+namespace {
+// How many keys are asked for their expiry before a pop, which would delete it with the last element.
+constexpr std::size_t ttl_keys_max = 16;
+}  // namespace
+
+parked_call::parked_call(shard_core& shard, session& client, broker::blocking_call call, link_key key,
+                         std::uint16_t command)
+    : shard_(shard), client_(&client), call_(std::move(call)), key_(key), command_(command) {
+    if (call_.timeout) deadline_ = shard_.now() + *call_.timeout;
+}
+
+parked_call::~parked_call() = default;
+
+void parked_call::start() {
+    if (link* lease = shard_.leases.take(key_, lease_class::blocking)) {
+        on_lease(*lease);
+        return;
+    }
+    ++shard_.stats.count.lease_waits;
+    shard_.leases.wait(key_, lease_class::blocking, *this);
+    shard_.polls.add(*this);
+}
+
+std::optional<std::chrono::milliseconds> parked_call::remaining() const {
+    if (!deadline_) return std::nullopt;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - shard_.now());
+    return std::max(left, std::chrono::milliseconds(1));
+}
+
+void parked_call::on_lease(link& lease) {
+    shard_.polls.remove(*this);
+    ++shard_.stats.count.leases_granted;
+    lease_ = &lease;
+    state_ = state::on_lease;
+    issue(lease);
+}
+
+void parked_call::issue(link& lease) {
+    upstream_entry entry;
+    entry.owner = this;
+    entry.command = command_;
+    entry.database = key_.database;
+    entry.submitted_us = shard_.now_us();
+    entry.flags = entry_flag::unbounded;
+    if (call_.pops()) {
+        entry.use = reply_use::internal;
+        const std::size_t asked = std::min(call_.keys.size(), ttl_keys_max);
+        for (std::size_t i = 0; i < asked; ++i) {
+            entry.number = static_cast<std::uint32_t>(i);
+            lease.submit(entry, resp::command({"PTTL", call_.keys[i]}));
+        }
+    }
+    entry.use = reply_use::blocking;
+    lease.submit(entry, call_.with_timeout(remaining()));
+}
+
+void parked_call::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
+    reply_.append(bytes);
+    if (!complete) return;
+    std::string reply = std::move(reply_);
+    reply_.clear();
+    if (entry.use == reply_use::internal) {
+        if (const auto ttl = resp::parse_number(std::string_view(reply).substr(1, reply.size() - 3)))
+            ttl_ms_[entry.number] = *ttl;
+        return;
+    }
+    finish(std::move(reply));
+}
+
+void parked_call::finish(std::string reply) {
+    state_ = state::done;
+    auto popped = broker::read_popped(call_, reply);
+    std::optional<std::int64_t> ttl;
+    if (popped) {
+        const auto it = std::find(call_.keys.begin(), call_.keys.end(), popped->key);
+        const auto known = ttl_ms_.find(static_cast<std::uint32_t>(it - call_.keys.begin()));
+        if (known != ttl_ms_.end() && known->second > 0) ttl = known->second;
+    }
+    if (client_ != nullptr) {
+        session* client = client_;
+        client_ = nullptr;
+        client->on_parked_reply(std::move(reply), std::move(popped), ttl, key_.protocol);
+    } else if (popped) {
+        shard_.put_back(key_.database, std::move(*popped), ttl);
+    }
+    if (!unblock_pending_) release_lease();
+}
+
+void parked_call::release_lease() {
+    if (lease_ == nullptr) return;
+    link* lease = lease_;
+    lease_ = nullptr;
+    shard_.leases.give_back(*lease, shard_.now());
+}
+
+void parked_call::tell(std::string reply) {
+    state_ = state::done;
+    if (client_ == nullptr) return;
+    session* client = client_;
+    client_ = nullptr;
+    client->on_parked_reply(std::move(reply), std::nullopt, std::nullopt, key_.protocol);
+}
+
+void parked_call::on_found(std::string reply) {
+    shard_.leases.stop_waiting(*this);
+    polled_in = nullptr;
+    finish(std::move(reply));
+}
+
+void parked_call::abandon() {
+    client_ = nullptr;
+    if (state_ == state::waiting) {
+        shard_.leases.stop_waiting(*this);
+        shard_.polls.remove(*this);
+        state_ = state::done;
+    } else if (state_ == state::on_lease) {
+        if (lease_->ready()) {
+            unblock_pending_ = true;
+            shard_.unblock_upstream(*lease_, this, false);
+        }
+        // A lease still connecting drops the call by itself once it is ready.
+    }
+}
+
+bool parked_call::unblock(unblock_as how) {
+    if (state_ == state::done || client_ == nullptr) return false;
+    if (state_ == state::on_lease && lease_->ready()) {
+        unblock_pending_ = true;
+        shard_.unblock_upstream(*lease_, this, how == unblock_as::error);
+        return true;
+    }
+    shard_.leases.stop_waiting(*this);
+    shard_.polls.remove(*this);
+    if (lease_ != nullptr) {
+        shard_.leases.destroy(*lease_);
+        lease_ = nullptr;
+    }
+    tell(how == unblock_as::error ? "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+                                  : std::string(broker::timeout_reply(call_, key_.protocol)));
+    return true;
+}
+
+void parked_call::on_unblock_answered() {
+    unblock_pending_ = false;
+    if (state_ == state::done) release_lease();
+}
+
+void parked_call::on_time(time_point now) {
+    if (!deadline_ || now < *deadline_ || state_ == state::done) return;
+    if (state_ == state::on_lease && lease_->ready()) return;  // Redis keeps the time
+    shard_.leases.stop_waiting(*this);
+    shard_.polls.remove(*this);
+    if (lease_ != nullptr) {
+        shard_.leases.destroy(*lease_);
+        lease_ = nullptr;
+    }
+    tell(std::string(broker::timeout_reply(call_, key_.protocol)));
+}
+
+loss_verdict parked_call::on_link_lost(const upstream_entry& entry, bool sent) {
+    reply_.clear();
+    if (entry.use == reply_use::internal) return loss_verdict::drop;
+    if (sent && call_.pops()) ++shard_.stats.count.pops_unknown;
+    wait_again();
+    return loss_verdict::drop;
+}
+
+// The connection died under the call: it is asked again, for the time that remains, when there is another.
+void parked_call::wait_again() {
+    unblock_pending_ = false;
+    if (lease_ != nullptr) {
+        link* lease = lease_;
+        lease_ = nullptr;
+        shard_.leases.destroy(*lease);
+    }
+    if (client_ == nullptr) {
+        state_ = state::done;
+        return;
+    }
+    ++shard_.stats.count.parked_reissued;
+    state_ = state::waiting;
+    ttl_ms_.clear();
+    shard_.leases.wait(key_, lease_class::blocking, *this);
+}
+
+void parked_call::on_never_sent(const upstream_entry& entry) {
+    if (entry.use == reply_use::internal) return;
+    state_ = state::done;
+    if (lease_ != nullptr) {
+        shard_.leases.destroy(*lease_);
+        lease_ = nullptr;
+    }
+}
+
+}  // namespace sidecar

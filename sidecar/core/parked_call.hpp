@@ -1,0 +1,89 @@
+#pragma once
+// One blocking call on its way to an answer. It belongs to the shard, not to the session: when the client
+// goes away the call lives on until Redis has said whether it popped something, and what it popped goes back.
+//
+//   waiting ──lease granted──→ on_lease ──reply──→ done
+//      │  └─ polled meanwhile (poller) ──found──→ done
+//      └─ deadline ──→ done (nil)                    lease lost: back to waiting, with the time that remains
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/blocking_call.hpp"
+#include "sidecar/core/clock.hpp"
+#include "sidecar/core/lease_pool.hpp"
+#include "sidecar/core/upstream_queue.hpp"
+
+namespace sidecar {
+
+class session;
+class shard_core;
+class poll_group;
+
+class parked_call final : public reply_owner, public lease_waiter {
+public:
+    parked_call(shard_core& shard, session& client, broker::blocking_call call, link_key key,
+                std::uint16_t command);
+    ~parked_call();
+    parked_call(const parked_call&) = delete;
+    parked_call& operator=(const parked_call&) = delete;
+
+    void start();
+    // The client is gone. Nothing is told to it any more.
+    void abandon();
+    // CLIENT UNBLOCK, and drain. False when there is nothing to unblock any more.
+    enum class unblock_as : std::uint8_t { timeout, error };
+    bool unblock(unblock_as how);
+    // Ends a call that waits for its turn and whose time is over.
+    void on_time(time_point now);
+
+    // From the poller: the call is answered.
+    void on_found(std::string reply);
+
+    [[nodiscard]] const broker::blocking_call& call() const { return call_; }
+    [[nodiscard]] const link_key& key() const { return key_; }
+    [[nodiscard]] std::uint16_t command() const { return command_; }
+    [[nodiscard]] bool abandoned() const { return client_ == nullptr; }
+    [[nodiscard]] bool done() const { return state_ == state::done; }
+    // Nothing points at it any more.
+    [[nodiscard]] bool disposable() const { return done() && !unblock_pending_ && lease_ == nullptr; }
+    [[nodiscard]] bool waiting() const { return state_ == state::waiting; }
+
+    // reply_owner
+    void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) override;
+    loss_verdict on_link_lost(const upstream_entry& entry, bool sent) override;
+    void on_never_sent(const upstream_entry& entry) override;
+    [[nodiscard]] bool wants_still() const override { return client_ != nullptr; }
+    // lease_waiter
+    void on_lease(link& lease) override;
+    // The control connection's answer to CLIENT UNBLOCK.
+    void on_unblock_answered();
+
+    poll_group* polled_in = nullptr;
+
+private:
+    enum class state : std::uint8_t { waiting, on_lease, done };
+    void issue(link& lease);
+    void finish(std::string reply);
+    void tell(std::string reply);
+    void release_lease();
+    void wait_again();
+    [[nodiscard]] std::optional<std::chrono::milliseconds> remaining() const;
+
+    shard_core& shard_;
+    session* client_;
+    broker::blocking_call call_;
+    link_key key_;
+    std::uint16_t command_;
+    state state_ = state::waiting;
+    link* lease_ = nullptr;
+    std::optional<time_point> deadline_;
+    std::string reply_;
+    std::map<std::uint32_t, std::int64_t> ttl_ms_;  // by index of the key
+    bool unblock_pending_ = false;
+};
+
+}  // namespace sidecar

@@ -1,0 +1,104 @@
+#include "sidecar/core/poller.hpp"
+
+#include <algorithm>
+
+#include "broker/put_back.hpp"
+#include "sidecar/core/shard_core.hpp"
+
+namespace sidecar {
+
+namespace {
+constexpr std::chrono::milliseconds poll_interval{50};
+constexpr int outstanding_max = 1;
+}  // namespace
+
+poll_group::poll_group(shard_core& shard, std::string name, const parked_call& like)
+    : shard_(shard), name_(std::move(name)), call_(like.call()), key_(like.key()), command_(like.command()) {
+    key_.lane = link_lane::main;
+}
+
+void poll_group::remove(parked_call& call) {
+    members_.erase(std::remove(members_.begin(), members_.end(), &call), members_.end());
+    call.polled_in = nullptr;
+}
+
+void poll_group::ask(time_point now) {
+    if (outstanding_ >= outstanding_max || members_.empty()) return;
+    link& over = shard_.shared_link(key_);
+    if (!over.ready()) {
+        shard_.on_link_dirty(over);
+        over.open_now();
+        return;
+    }
+    asked_at_ = now;
+    ++outstanding_;
+    ++shard_.stats.count.polls;
+    upstream_entry entry;
+    entry.owner = this;
+    entry.command = command_;
+    entry.database = key_.database;
+    entry.submitted_us = shard_.now_us();
+    entry.use = reply_use::internal;
+    entry.flags = entry_flag::unbounded;
+    over.submit(entry, call_.as_poll());
+}
+
+void poll_group::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
+    (void)entry;
+    reply_.append(bytes);
+    if (!complete) return;
+    const std::string poll_reply = std::move(reply_);
+    reply_.clear();
+    --outstanding_;
+    auto reply = broker::reply_from_poll(call_, poll_reply, key_.protocol);
+    if (!reply) return;
+    if (members_.empty()) {
+        // Whoever asked is gone; what was taken goes back.
+        if (auto popped = broker::read_popped(call_, *reply))
+            shard_.put_back(key_.database, std::move(*popped), std::nullopt);
+        return;
+    }
+    parked_call* first = members_.front();
+    members_.pop_front();
+    first->on_found(std::move(*reply));
+    ask(shard_.now());  // there may be more for the next in line
+}
+
+loss_verdict poll_group::on_link_lost(const upstream_entry& entry, bool sent) {
+    (void)entry;
+    --outstanding_;
+    reply_.clear();
+    if (sent && call_.pops()) ++shard_.stats.count.pops_unknown;
+    return loss_verdict::drop;
+}
+
+void poller::add(parked_call& call) {
+    // `$` means "from now on", which no later question can ask again: such a call waits for a connection.
+    if (!call.call().dollar_ids().empty()) return;
+    const auto& key = call.key();
+    std::string name = call.call().coalescing_key();
+    name.append(1, static_cast<char>(key.database)).append(1, static_cast<char>(key.protocol));
+    name.append(1, static_cast<char>(key.role));
+    auto& group = groups_[name];
+    if (!group) group = std::make_unique<poll_group>(shard_, name, call);
+    group->add(call);
+    call.polled_in = group.get();
+    group->ask(shard_.now());
+}
+
+void poller::remove(parked_call& call) {
+    if (call.polled_in != nullptr) call.polled_in->remove(call);
+}
+
+void poller::on_time(time_point now) {
+    for (auto it = groups_.begin(); it != groups_.end();) {
+        if (it->second->unused()) {
+            it = groups_.erase(it);
+            continue;
+        }
+        if (now - it->second->asked_at() >= poll_interval) it->second->ask(now);
+        ++it;
+    }
+}
+
+}  // namespace sidecar

@@ -1,0 +1,61 @@
+#pragma once
+// Serves blocking calls that have no connection of their own: equal calls form a group, and each group asks
+// Redis by a non-blocking command at most every 50 ms, the call that waits longest being answered first. What
+// is found when nobody in the group waits any more goes back.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "sidecar/core/clock.hpp"
+#include "sidecar/core/parked_call.hpp"
+
+namespace sidecar {
+
+class poll_group final : public reply_owner {
+public:
+    poll_group(shard_core& shard, std::string name, const parked_call& like);
+
+    void add(parked_call& call) { members_.push_back(&call); }
+    void remove(parked_call& call);
+    // Asks once, unless an answer is outstanding.
+    void ask(time_point now);
+
+    [[nodiscard]] bool empty() const { return members_.empty(); }
+    [[nodiscard]] bool unused() const { return members_.empty() && outstanding_ == 0; }
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] time_point asked_at() const { return asked_at_; }
+
+    void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) override;
+    loss_verdict on_link_lost(const upstream_entry& entry, bool sent) override;
+    void on_never_sent(const upstream_entry&) override { --outstanding_; }
+
+private:
+    shard_core& shard_;
+    std::string name_;
+    broker::blocking_call call_;
+    link_key key_;
+    std::uint16_t command_;
+    std::deque<parked_call*> members_;
+    std::string reply_;
+    int outstanding_ = 0;
+    time_point asked_at_{};
+};
+
+class poller {
+public:
+    explicit poller(shard_core& shard) : shard_(shard) {}
+
+    void add(parked_call& call);
+    void remove(parked_call& call);
+    void on_time(time_point now);
+    [[nodiscard]] bool empty() const { return groups_.empty(); }
+
+private:
+    shard_core& shard_;
+    std::map<std::string, std::unique_ptr<poll_group>> groups_;
+};
+
+}  // namespace sidecar

@@ -1,0 +1,46 @@
+#pragma once
+// What the shards of one process share. Everything here is either immutable, atomic, or guarded inside.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sidecar/config/config.hpp"
+#include "sidecar/core/policy.hpp"
+#include "sidecar/core/subscription_registry.hpp"
+#include "sidecar/core/users.hpp"
+
+namespace sidecar {
+
+class shard_core;
+
+// The settings of one moment. A reload makes a new one; the old stays until the process ends, since sessions
+// point at its users.
+struct runtime {
+    explicit runtime(config c)
+        : settings(std::move(c)), rules(settings.policy), users(settings.password, settings.users) {}
+    config settings;
+    policy rules;
+    user_directory users;
+};
+
+struct process_state {
+    using message = std::function<void(shard_core&)>;
+    // Runs a message on another shard's thread; set by the I/O layer before any shard starts.
+    std::function<void(int shard, message)> post;
+    int shards = 1;
+    std::string run_id;
+    std::int64_t start_unix_time = 0;
+    std::atomic<std::uint64_t> next_client_id{1};
+    std::atomic<std::uint64_t> clients{0};
+    subscription_registry registry;
+    // Structured log line: level, event, fields as key/value pairs.
+    std::function<void(char level, std::string_view event,
+                       std::vector<std::pair<std::string, std::string>> fields)>
+        log;
+};
+
+}  // namespace sidecar

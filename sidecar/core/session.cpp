@@ -1,0 +1,430 @@
+#include "sidecar/core/session.hpp"
+
+#include <algorithm>
+
+#include "resp/writer.hpp"
+
+namespace sidecar {
+
+namespace {
+
+constexpr std::uint32_t in_flight_max = 20'000;            // commands of one client sent and not answered
+constexpr std::size_t stalled_input_bytes_max = 1U << 20;  // read ahead of a client that must wait
+constexpr std::size_t output_pause_bytes_max = 8U << 20;   // unread replies before upstream is made to wait
+constexpr std::uint64_t bulk_reply_bytes_min = 1U << 20;
+constexpr std::uint32_t small_replies_max = 1'000;  // in a row, before a bulk client is an ordinary one again
+constexpr std::size_t kept_input_bytes_max = 4'096;
+constexpr std::chrono::milliseconds progress_time_max{500};
+
+}  // namespace
+
+session::session(shard_core& shard, std::uint64_t id, client_address address)
+    : shard_(shard),
+      id_(id),
+      address_(std::move(address)),
+      user_(&shard.settings().users.default_user()),
+      created_at_(shard.now()),
+      last_command_at_(shard.now()),
+      last_progress_(shard.now()),
+      authenticated_(shard.settings().users.open_to_all()) {}
+
+session::~session() = default;
+
+resp::peer_trust session::trust() const {
+    return authenticated_ ? resp::peer_trust::known : resp::peer_trust::stranger;
+}
+
+// --- input
+
+void session::on_bytes(std::string_view bytes) {
+    shard_.stats.count.bytes_from_clients += bytes.size();
+    if (life_ != session_life::open) return;
+    if (input_.empty()) {
+        window_ = bytes;
+        process();
+        // What is left is kept; a long command gets its room at once.
+        if (!window_.empty() && life_ == session_life::open) {
+            const std::size_t wanted = std::min(scanner_.bytes_wanted(), std::size_t{64} << 20);
+            if (stall_ == stall::none) input_.reserve(window_.size() + wanted);
+            input_.assign(window_);
+            input_at_ = 0;
+        }
+        window_ = {};
+    } else {
+        if (input_at_ > 0 && input_at_ * 2 >= input_.size()) {
+            input_.erase(0, input_at_);
+            input_at_ = 0;
+        }
+        input_.append(bytes);
+        resume();
+    }
+}
+
+// Goes on with the input that was kept.
+void session::resume() {
+    if (processing_ || life_ != session_life::open) return;
+    window_ = std::string_view(input_).substr(input_at_);
+    process();
+    if (life_ != session_life::open || window_.empty()) {
+        if (input_.capacity() > kept_input_bytes_max) {
+            std::string().swap(input_);
+        } else {
+            input_.clear();
+        }
+        input_at_ = 0;
+    } else {
+        input_at_ = input_.size() - window_.size();
+    }
+    window_ = {};
+    if (io != nullptr) shard_.mark_dirty(*this);  // may want to read again
+    if (ended_ && stall_ == stall::none && life_ == session_life::open) on_end_of_stream();
+}
+
+void session::process() {
+    if (processing_) return;
+    processing_ = true;
+    resp::scanned_command scanned;
+    while (life_ == session_life::open && stall_ == stall::none && !window_.empty()) {
+        if (pipeline_.in_flight() >= in_flight_max || output_.size() > output_pause_bytes_max) {
+            ++shard_.stats.count.backpressure_stalls;
+            stall_ = stall::backpressure;
+            break;
+        }
+        const auto status = scanner_.scan(window_, trust(), scanned);
+        if (status == resp::scan_status::need_more) break;
+        if (status == resp::scan_status::error) {
+            ++shard_.stats.count.protocol_errors;
+            const std::string text = scanner_.error_text();
+            shard_.log('w', "protocol error",
+                       {{"client", std::to_string(id_)}, {"addr", address_.remote}, {"cause", text}});
+            if (!text.empty()) reply_error(text);
+            life_ = session_life::draining;
+            break;
+        }
+        if (status == resp::scan_status::nothing) {
+            consume(scanned.bytes);
+            continue;
+        }
+        const std::size_t frame = scanned.bytes;
+        if (dispatch(scanned, window_.substr(0, frame)) == step::consumed) consume(frame);
+    }
+    processing_ = false;
+    if (life_ == session_life::draining && pipeline_.in_flight() == 0) close_after_flush();
+}
+
+void session::consume(std::size_t bytes) {
+    window_.remove_prefix(std::min(bytes, window_.size()));
+}
+
+bool session::wants_read() const {
+    if (life_ != session_life::open || ended_) return false;
+    if (stall_ == stall::none) return true;
+    return input_.size() - input_at_ < stalled_input_bytes_max;
+}
+
+void session::on_end_of_stream() {
+    if (life_ != session_life::open) return;
+    ended_ = true;
+    // Whoever waits inside a call is gone as far as Redis is concerned; everybody else still gets the replies
+    // to what was sent before the end.
+    if (parked_ != nullptr || stall_ == stall::lease || stall_ == stall::subscribe || subscribed() ||
+        streaming_ || (tx_ != nullptr && stall_ == stall::none) ||
+        (lease_ != nullptr && stall_ == stall::drain))
+        return close_now("end of stream");
+    if (stall_ != stall::none) return;
+    life_ = session_life::draining;
+    if (pipeline_.in_flight() == 0) close_after_flush();
+}
+
+void session::on_broken() {
+    if (life_ == session_life::closed) return;
+    life_ = session_life::closed;
+    let_go();
+    output_.clear();
+    std::string().swap(input_);
+    input_at_ = 0;
+    if (paused_link_ != nullptr) {
+        paused_link_->reading_paused = false;
+        shard_.on_link_dirty(*paused_link_);
+        paused_link_ = nullptr;
+    }
+    if (disposable()) shard_.dispose_later(*this);
+}
+
+// Hands back what it holds beyond its own memory.
+void session::let_go() {
+    for (auto& pop : unsent_pops_) {
+        if (output_.sent_total() <= pop.begins_at)
+            shard_.put_back(pop.database, std::move(pop.what), pop.ttl_ms);
+    }
+    unsent_pops_.clear();
+    if (parked_ != nullptr) {
+        parked_->abandon();
+        parked_ = nullptr;
+    }
+    shard_.leases.stop_waiting(*this);
+    if (lease_ != nullptr) end_lease(false);
+    unsubscribe_all();
+    shard_.resume_publishers();
+}
+
+// --- output
+
+void session::append_output(std::string_view bytes) {
+    output_.append(bytes);
+    shard_.mark_dirty(*this);
+}
+
+void session::reply(std::string_view bytes) {
+    if (reply_mode_ != reply_mode::on) return;
+    if (pipeline_.in_flight() == 0) {
+        append_output(bytes);
+    } else {
+        emit(pipeline_.issue(), bytes, true);
+    }
+}
+
+void session::reply_error(std::string_view text) {
+    std::string out;
+    resp::append_error(out, text);
+    reply(out);
+}
+
+void session::emit(std::uint32_t number, std::string_view bytes, bool complete) {
+    const bool shown = life_ != session_life::closed;
+    if (!pipeline_.is_next(number)) {
+        pipeline_.park(number, shown ? bytes : std::string_view{}, complete);
+        if (shown) check_output();
+        return;
+    }
+    if (shown && !bytes.empty()) append_output(bytes);
+    mid_reply_ = !complete;
+    if (complete)
+        pipeline_.complete_next([&](std::string_view early) {
+            if (shown) append_output(early);
+        });
+    if (!shown) return;
+    if (!mid_reply_ && !deferred_pushes_.empty()) {
+        for (const auto& frame : deferred_pushes_) append_output(frame);
+        deferred_pushes_.clear();
+    }
+    check_output();
+}
+
+// An out-of-band frame: never inside a reply.
+void session::push(std::string_view frame) {
+    if (mid_reply_) {
+        deferred_pushes_.emplace_back(frame);
+    } else {
+        append_output(frame);
+    }
+}
+
+void session::check_output() {
+    const std::size_t waiting = output_.size() + pipeline_.parked_bytes();
+    if (waiting <= output_pause_bytes_max) return;
+    // A large reply to a client that reads: upstream waits instead of our memory growing.
+    const bool progressing = shard_.now() - last_progress_ < progress_time_max;
+    if (progressing && mid_reply_ && link_ != nullptr && paused_link_ == nullptr && !subscribed()) {
+        paused_link_ = lease_ != nullptr ? lease_ : link_;
+        paused_link_->reading_paused = true;
+        if (lease_ == nullptr) {
+            bulk_ = true;
+            shard_.swap_lane(*paused_link_);
+        }
+        return;
+    }
+    if (waiting <= shard_.settings().settings.client_output_bytes_max) return;
+    if (paused_link_ != nullptr && progressing) return;
+    ++shard_.stats.count.clients_closed_output;
+    close_now("output limit");
+}
+
+void session::on_sent(std::size_t bytes) {
+    shard_.stats.count.bytes_to_clients += bytes;
+    output_.consume(bytes);
+    last_progress_ = shard_.now();
+    while (!unsent_pops_.empty() && output_.sent_total() > unsent_pops_.front().begins_at)
+        unsent_pops_.erase(unsent_pops_.begin());
+    if (output_.size() > output_pause_bytes_max / 2) return;
+    if (paused_link_ != nullptr) {
+        paused_link_->reading_paused = false;
+        shard_.on_link_dirty(*paused_link_);
+        paused_link_ = nullptr;
+    }
+    if (stall_ == stall::backpressure) wake(stall::backpressure);
+}
+
+bool session::wants_close() const {
+    return life_ == session_life::closed || (life_ == session_life::flushing && output_.empty());
+}
+
+void session::close_after_flush() {
+    if (life_ == session_life::flushing || life_ == session_life::closed) return;
+    life_ = session_life::flushing;
+    shard_.mark_dirty(*this);
+}
+
+void session::close_now(std::string_view cause) {
+    if (life_ == session_life::closed) return;
+    if (cause != "end of stream")
+        shard_.log('i', "client closed",
+                   {{"client", std::to_string(id_)},
+                    {"addr", address_.remote},
+                    {"db", std::to_string(database_)},
+                    {"user", user_->name},
+                    {"cause", std::string(cause)}});
+    shard_.mark_dirty(*this);
+    on_broken();
+}
+
+void session::kill() {
+    close_now("killed");
+}
+
+// --- replies
+
+void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
+    switch (entry.use) {
+        case reply_use::forward:
+            note_size(bytes.size(), complete);
+            emit(entry.number, bytes, complete);
+            break;
+        case reply_use::discard:
+            if (complete) emit(entry.number, {}, true);
+            break;
+        case reply_use::internal:
+            break;
+        default: {
+            auto& more = extras_[entry.number];
+            more.reply.append(bytes);
+            if (!complete) return;
+            const auto node = extras_.extract(entry.number);
+            extra& x = node.mapped();
+            switch (entry.use) {
+                case reply_use::publish:
+                    emit(entry.number, correct_publish(x.text, x.reply), true);
+                    break;
+                case reply_use::numsub:
+                    emit(entry.number, correct_numsub(x.names, x.text == "s", x.reply), true);
+                    break;
+                case reply_use::poison:
+                    emit(entry.number, x.text, true);
+                    break;
+                case reply_use::exec:
+                    extras_.insert_or_assign(entry.number, std::move(x));
+                    finish_exec(entry.number, extras_[entry.number].reply);
+                    break;
+                default:
+                    emit(entry.number, x.reply, true);
+                    break;
+            }
+        }
+    }
+    if (complete) entry_gone();
+}
+
+// A client whose replies are large is served by a link of its kind, so that they delay only each other.
+void session::note_size(std::size_t bytes, bool complete) {
+    reply_bytes_ += bytes;
+    if (!complete) return;
+    if (reply_bytes_ >= bulk_reply_bytes_min) {
+        bulk_ = true;
+        small_replies_ = 0;
+    } else if (bulk_ && ++small_replies_ > small_replies_max) {
+        bulk_ = false;
+        link_ = entries_ > 1 ? link_ : nullptr;
+    }
+    reply_bytes_ = 0;
+}
+
+// One of its entries is answered or dropped: whatever waited for that goes on.
+void session::entry_gone() {
+    --entries_;
+    if (life_ == session_life::closed) {
+        if (entries_ == 0) shard_.dispose_later(*this);
+        return;
+    }
+    if (life_ == session_life::draining && pipeline_.in_flight() == 0) return close_after_flush();
+    if (entries_ == 0 && lease_ != nullptr && lease_ends_) reconsider_lease();
+    if (stall_ == stall::drain && entries_ == 0) wake(stall::drain);
+    if (stall_ == stall::backpressure && pipeline_.in_flight() < in_flight_max / 2 &&
+        output_.size() < output_pause_bytes_max / 2)
+        wake(stall::backpressure);
+}
+
+void session::wake(stall from) {
+    if (stall_ != from) return;
+    stall_ = stall::none;
+    shard_.resume_later(*this);
+}
+
+loss_verdict session::on_link_lost(const upstream_entry& entry, bool sent) {
+    const bool alive = life_ == session_life::open || life_ == session_life::draining;
+    const bool repeatable = (entry.flags & entry_flag::readonly) != 0 &&
+                            (entry.flags & (entry_flag::retried | entry_flag::partial)) == 0;
+    if (alive && lease_ == nullptr && (!sent || repeatable) && tx_ == nullptr) {
+        if (sent) ++shard_.stats.count.reads_retried;
+        return loss_verdict::resend;
+    }
+    if (alive && sent) {
+        ++shard_.stats.count.clients_closed_unknown_outcome;
+        shard_.log('w', "client closed",
+                   {{"client", std::to_string(id_)},
+                    {"addr", address_.remote},
+                    {"db", std::to_string(database_)},
+                    {"cause", "upstream was lost with a command unanswered"}});
+        close_after_flush();
+    } else if (alive) {
+        close_after_flush();
+    }
+    extras_.erase(entry.number);
+    --entries_;
+    if (life_ == session_life::closed && entries_ == 0) shard_.dispose_later(*this);
+    return loss_verdict::drop;
+}
+
+void session::on_never_sent(const upstream_entry& entry) {
+    const auto& up = shard_.upstream_of(database_);
+    extras_.erase(entry.number);
+    if (up.refused && life_ != session_life::closed) {
+        emit(entry.number, "-WRONGPASS upstream refused the sidecar's password\r\n", true);
+    } else if (life_ != session_life::closed) {
+        ++shard_.stats.count.clients_closed_hold;
+        close_after_flush();
+    }
+    entry_gone();
+}
+
+void session::on_time(time_point now) {
+    if (stall_ == stall::lease && now - waiting_since_ > shard_.settings().settings.hold) {
+        ++shard_.stats.count.lease_wait_timeouts;
+        close_now("no dedicated connection became free in time");
+    }
+    if (paused_link_ != nullptr && now - last_progress_ > std::chrono::seconds(5)) {
+        ++shard_.stats.count.clients_closed_output;
+        close_now("does not read its reply");
+    }
+}
+
+void session::on_reload() {
+    const user* fresh = shard_.settings().users.find(user_->name);
+    if (fresh == nullptr) return close_now("user was removed");
+    const bool must_change = user_ != fresh;
+    user_ = fresh;
+    if (must_change) served_by_user_ = nullptr;
+    if (shard_.settings().users.open_to_all()) authenticated_ = true;
+}
+
+void session::drain() {
+    if (life_ != session_life::open) return;
+    if (parked_ != nullptr) parked_->unblock(parked_call::unblock_as::timeout);
+    if (stall_ == stall::none || stall_ == stall::drain || stall_ == stall::backpressure) {
+        life_ = session_life::draining;
+        if (pipeline_.in_flight() == 0) close_after_flush();
+    } else if (stall_ != stall::parked) {
+        close_now("shutting down");
+    }
+}
+
+}  // namespace sidecar

@@ -1,0 +1,302 @@
+#pragma once
+// One client without its socket: bytes in become commands, each is answered here, multiplexed on a shared
+// link, or run on a lease; replies leave in the order the commands came.
+//
+//   on_bytes ─→ scanner ─→ dispatch ─┬─ local answer ──────────────┐
+//                                    ├─ link.submit … on_reply ────┤→ pipeline → output
+//                                    └─ stall: the command stays in the input until what it waits for is over
+//
+// A stall is how program order holds between kinds of connections: a command that must go elsewhere than the
+// previous ones waits, unparsed, until those are answered.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/put_back.hpp"
+#include "channels/subscription_table.hpp"
+#include "resp/command_scanner.hpp"
+#include "sidecar/core/clock.hpp"
+#include "sidecar/core/command_table.hpp"
+#include "sidecar/core/lease_pool.hpp"
+#include "sidecar/core/output_queue.hpp"
+#include "sidecar/core/pipeline.hpp"
+#include "sidecar/core/policy.hpp"
+#include "sidecar/core/shard_core.hpp"
+#include "sidecar/core/transaction.hpp"
+#include "sidecar/core/upstream_queue.hpp"
+
+namespace sidecar {
+
+enum class stall : std::uint8_t {
+    none,
+    drain,         // earlier commands must be answered first
+    lease,         // waits for a dedicated connection
+    parked,        // in a blocking call
+    subscribe,     // upstream has not confirmed yet
+    publish,       // a subscription to that name is on its way
+    remote,        // other shards are being asked
+    backpressure,  // too much is unanswered or unread
+};
+
+enum class session_life : std::uint8_t {
+    open,
+    draining,  // no more input; closes when everything is answered
+    flushing,  // closes when the output is sent
+    closed,
+};
+
+enum class reply_mode : std::uint8_t { on, off, skip_next, skip_this };
+
+class session final : public reply_owner, public lease_waiter {
+public:
+    session(shard_core& shard, std::uint64_t id, client_address address);
+    ~session();
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+
+    // --- the socket's side
+    void on_bytes(std::string_view bytes);
+    void on_end_of_stream();  // the client sent its last byte
+    void on_broken();         // the socket is of no use any more
+    void on_sent(std::size_t bytes);
+    [[nodiscard]] output_queue& output() { return output_; }
+    [[nodiscard]] bool wants_read() const;
+    // The I/O layer closes the socket and calls on_broken.
+    [[nodiscard]] bool wants_close() const;
+    void* io = nullptr;
+    bool dirty = false;
+
+    // --- the shard's side
+    void resume();
+    void on_publish_fence_over();
+    void on_subscription_ready();
+    void on_message(std::string_view frame_resp3, const shared_frame& shared,
+                    const shared_frame& shared_resp2);
+    void on_lease_push(std::string_view frame);
+    bool on_lease_stream(std::string_view bytes);
+    void on_lease_down(std::string_view cause);
+    void on_parked_reply(std::string reply, std::optional<broker::popped> popped,
+                         std::optional<std::int64_t> ttl_ms, int protocol);
+    void on_time(time_point now);
+    void on_reload();
+    void drain();
+    void kill();  // closes after what is already answered has been sent
+    [[nodiscard]] bool disposable() const { return life_ == session_life::closed && entries_ == 0; }
+
+    // reply_owner, lease_waiter
+    void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) override;
+    loss_verdict on_link_lost(const upstream_entry& entry, bool sent) override;
+    void on_never_sent(const upstream_entry& entry) override;
+    [[nodiscard]] bool wants_still() const override {
+        return life_ == session_life::open || life_ == session_life::draining;
+    }
+    void on_lease(link& lease) override;
+
+    // --- what others may know of it
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    [[nodiscard]] const client_address& address() const { return address_; }
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const user& who() const { return *user_; }
+    [[nodiscard]] int database() const { return database_; }
+    [[nodiscard]] session_life life() const { return life_; }
+    [[nodiscard]] bool blocked() const { return parked_ != nullptr; }
+    [[nodiscard]] bool leased() const { return lease_ != nullptr; }
+    [[nodiscard]] bool subscribed() const { return subscription_count() > 0; }
+    [[nodiscard]] parked_call* parked() { return parked_; }
+    [[nodiscard]] std::string client_list_line() const;
+    [[nodiscard]] std::string_view kind() const;  // "normal" or "pubsub"
+    [[nodiscard]] link* lease() const { return lease_; }
+    [[nodiscard]] stall stalled() const { return stall_; }
+    [[nodiscard]] std::uint32_t in_flight() const { return pipeline_.in_flight(); }
+
+private:
+    using args_view = std::span<const std::string_view>;
+    struct command {  // the one being dispatched
+        const command_spec* spec = nullptr;
+        const command_spec* sub = nullptr;
+        args_view args;
+        std::string_view bytes;  // as it goes upstream
+        std::size_t argument_count = 0;
+    };
+    enum class step : std::uint8_t { consumed, wait };  // wait: stall_ is set, the command stays in the input
+
+    // session.cpp: input, output, life
+    void process();
+    void consume(std::size_t bytes);
+    [[nodiscard]] resp::peer_trust trust() const;
+    void reply(std::string_view bytes);
+    void reply_error(std::string_view text);
+    void emit(std::uint32_t number, std::string_view bytes, bool complete);
+    void append_output(std::string_view bytes);
+    void push(std::string_view frame);
+    void check_output();
+    void close_after_flush();
+    void close_now(std::string_view cause);
+    void let_go();  // of everything held elsewhere
+    void entry_gone();
+    void note_size(std::size_t bytes, bool complete);
+    void wake(stall from);
+    step wait_for(stall what) {
+        stall_ = what;
+        return step::wait;
+    }
+
+    // session_dispatch.cpp
+    step dispatch(const resp::scanned_command& scanned, std::string_view frame);
+    step dispatch_by_name(const command& c);
+    step dispatch_special(const command& c);
+    step refuse(const command& c, const refusal& why);
+    [[nodiscard]] std::optional<refusal> judge(const command& c);
+    step forward(const command& c, reply_use use = reply_use::forward);
+    step forward_on(link& target, const command& c, reply_use use);
+    std::uint32_t submit(link& target, const command& c, reply_use use);
+    step forward_control(const command& c);
+    [[nodiscard]] link* main_link();
+    [[nodiscard]] link_role role() const;
+    step unknown_command(args_view args);
+    step wrong_arity(const command& c);
+
+    // session_connection.cpp: AUTH, HELLO, SELECT, RESET, QUIT, CLIENT
+    step local_command(const command& c);
+    std::string run_local(args_view args);  // → reply bytes, effects applied
+    std::string run_auth(args_view args);
+    std::string run_hello(args_view args);
+    std::string run_select(args_view args);
+    std::string run_client(args_view args);
+    std::string set_client_info(args_view args);
+    std::string hello_reply() const;
+    bool authenticate(std::string_view name, std::string_view password);
+    step run_reset();
+    step run_quit();
+    step client_command(const command& c);
+    step client_reply(args_view args);
+    step tracking(const command& c);
+    void set_database(int db);
+    void become(const user& who);
+
+    // session_clients.cpp: CLIENT LIST, KILL, UNBLOCK over all shards
+    step client_list(args_view args);
+    step client_kill(args_view args);
+    step client_unblock(args_view args);
+    void ask_shards(std::function<std::string(shard_core&)> question,
+                    std::function<std::string(std::vector<std::string>)> answer);
+
+    // session_lease.cpp
+    step with_lease(const command& c, link_role role, bool until_answered);
+    void end_lease(bool clean);
+    void reconsider_lease();
+
+    // session_transaction.cpp
+    step start_transaction(const command& c);
+    bool send_whole_transaction();
+    step in_transaction(const command& c);
+    step poison(const command& c, std::string_view error);
+    void finish_exec(std::uint32_t number, std::string_view reply);
+    std::string correct_publish(std::string_view channel, std::string_view reply) const;
+
+    // session_blocking.cpp
+    step blocking_command(const command& c);
+    step wait_command(const command& c);
+
+    // session_pubsub.cpp
+    step subscribe(const command& c, channels::name_kind kind);
+    void continue_subscribe();
+    step unsubscribe(const command& c, channels::name_kind kind);
+    void unsubscribe_all();
+    void confirm(std::string_view verb, channels::name_kind kind, std::optional<std::string_view> name);
+    step publish(const command& c, channels::name_kind kind);
+    step pubsub_query(const command& c);
+    [[nodiscard]] std::string correct_numsub(const std::vector<std::string>& names, bool sharded,
+                                             std::string_view reply) const;
+    step script_fence(const command& c);
+    [[nodiscard]] bool listens_to(channels::name_kind kind, std::string_view channel) const;
+    [[nodiscard]] std::size_t subscription_count() const;
+    step ping_subscribed(const command& c);
+
+    // session_console.cpp
+    step console(const command& c);
+    step info_sidecar();
+
+    struct extra {         // of an entry whose reply is not simply forwarded
+        std::string text;  // channel of a publish, error of a poison
+        std::vector<std::string> names;
+        std::unique_ptr<transaction> tx;
+        std::string reply;  // gathered
+    };
+    struct subscriptions {
+        std::vector<std::string> names[channels::name_kinds];
+        std::deque<std::pair<channels::name_kind, std::string>> joining;
+        std::string_view verb;
+        int upstream = 0;
+    };
+    struct unsent_pop {           // an element whose reply is not yet in the kernel's hands
+        std::uint64_t begins_at;  // position in the output
+        int database;
+        broker::popped what;
+        std::optional<std::int64_t> ttl_ms;
+    };
+
+    shard_core& shard_;
+    const std::uint64_t id_;
+    const client_address address_;
+    const user* user_;
+    const user* served_by_user_ = nullptr;  // for whom link_ was chosen
+    link* link_ = nullptr;                  // where the commands in flight went
+    link* lease_ = nullptr;
+    parked_call* parked_ = nullptr;
+
+    std::string input_;  // bytes not yet consumed, when the read buffer could not be kept
+    std::size_t input_at_ = 0;
+    std::string_view window_;
+    resp::command_scanner scanner_;
+    output_queue output_;
+    pipeline pipeline_;
+    std::map<std::uint32_t, extra> extras_;
+    std::unique_ptr<transaction> tx_;
+    std::unique_ptr<subscriptions> subs_;
+    std::vector<std::string> deferred_pushes_;
+    std::vector<unsent_pop> unsent_pops_;
+
+    std::string name_;
+    std::string library_name_;
+    std::string library_version_;
+    time_point created_at_;
+    time_point last_command_at_;
+    time_point waiting_since_{};
+    time_point last_progress_{};
+    const command_spec* last_command_ = nullptr;
+    link* paused_link_ = nullptr;
+    std::uint64_t reply_bytes_ = 0;  // of the reply now arriving
+    std::uint32_t small_replies_ = 0;
+    std::uint32_t entries_ = 0;  // with links
+    std::uint32_t auth_failures_ = 0;
+    std::uint8_t protocol_ = 2;
+    std::uint8_t database_ = 0;
+    stall stall_ = stall::none;
+    session_life life_ = session_life::open;
+    reply_mode reply_mode_ = reply_mode::on;
+    bool authenticated_ = false;
+    bool processing_ = false;
+    bool mid_reply_ = false;
+    bool tx_dirty_ = false;  // a queue-time refusal: EXEC will abort
+    bool watching_ = false;
+    bool tracking_ = false;
+    bool streaming_ = false;      // MONITOR
+    bool lease_ends_ = false;     // when all is answered
+    bool lease_tainted_ = false;  // never to be reused
+    bool bulk_ = false;           // recent replies were large
+    bool no_evict_ = false;
+    bool no_touch_ = false;
+    bool ended_ = false;  // the client sent its last byte
+    bool resume_queued_ = false;
+    friend class shard_core;
+};
+
+}  // namespace sidecar

@@ -1,0 +1,60 @@
+// Blocking commands: parked outside the session until they are answered.
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+
+namespace sidecar {
+
+session::step session::blocking_command(const command& c) {
+    broker::blocking_call call;
+    switch (broker::parse_blocking(c.args, call)) {
+        case broker::blocking_parse::not_blocking:
+            return forward(c);
+        // Redis answers an error at once; but should it see a valid call where we do not, it blocks nobody
+        // else.
+        case broker::blocking_parse::invalid:
+            return with_lease(c, role(), true);
+        case broker::blocking_parse::blocking:
+            break;
+    }
+    // What is watched or tracked is bound to the connection, so the call runs there too.
+    if (lease_ != nullptr && !lease_ends_) {
+        const step result = forward_on(*lease_, c, reply_use::sticky);
+        if (result == step::consumed && entries_ > 0) stall_ = stall::drain;
+        return result;
+    }
+    if (entries_ > 0) return wait_for(stall::drain);
+    if (lease_ != nullptr) reconsider_lease();
+    ++shard_.stats.of(database_, c.spec->index).calls;
+    ++shard_.stats.count.parked_calls;
+    const auto key = shard_.key_for(database_, protocol_, role(), link_lane::lease);
+    stall_ = stall::parked;
+    parked_ = &shard_.park(*this, std::move(call), key, c.spec->index);
+    parked_->start();
+    return step::consumed;
+}
+
+void session::on_parked_reply(std::string answer, std::optional<broker::popped> popped,
+                              std::optional<std::int64_t> ttl_ms, int protocol) {
+    (void)protocol;
+    parked_ = nullptr;
+    if (popped) unsent_pops_.push_back({output_.appended_total(), database_, std::move(*popped), ttl_ms});
+    reply(answer);
+    if (shard_.draining()) {
+        stall_ = stall::none;
+        life_ = session_life::draining;
+        if (pipeline_.in_flight() == 0) close_after_flush();
+        return;
+    }
+    wake(stall::parked);
+}
+
+// WAIT speaks of the writes of its own connection. On a fresh one it would answer at once, whatever the
+// replicas have: with_lease runs a replicated no-op before it.
+session::step session::wait_command(const command& c) {
+    if (lease_ == nullptr && entries_ > 0) return wait_for(stall::drain);
+    const step result = with_lease(c, role(), true);
+    if (result == step::consumed && lease_ != nullptr) stall_ = stall::drain;
+    return result;
+}
+
+}  // namespace sidecar

@@ -1,0 +1,321 @@
+// Commands about the connection itself, answered from the session's own state: AUTH, HELLO, SELECT, RESET,
+// QUIT, CLIENT.
+#include <algorithm>
+
+#include "resp/number.hpp"
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+
+namespace sidecar {
+
+namespace {
+
+constexpr std::uint32_t auth_failures_max = 100;  // then the connection is closed
+
+constexpr std::string_view wrong_password = "WRONGPASS invalid username-password pair or user is disabled.";
+
+bool equals(std::string_view text, std::string_view lower) {
+    return text.size() == lower.size() &&
+           std::equal(text.begin(), text.end(), lower.begin(),
+                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; });
+}
+
+bool printable(std::string_view name) {
+    return std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
+}
+
+std::string error(std::string_view text) {
+    std::string out;
+    resp::append_error(out, text);
+    return out;
+}
+
+constexpr std::string_view ok = "+OK\r\n";
+
+}  // namespace
+
+session::step session::local_command(const command& c) {
+    // Where later commands go may change: everything before must have been answered by the old place.
+    if (entries_ > 0 && (c.spec->id == verb::select || c.spec->id == verb::hello)) {
+        const bool pure = c.spec->id == verb::hello && c.args.size() == 1;
+        if (!pure) return wait_for(stall::drain);
+    }
+    if (lease_ != nullptr && c.spec->id == verb::select) {
+        if (lease_ends_) return wait_for(stall::drain);
+        if (role() == link_role::full) {
+            const std::string answer = run_select(c.args);
+            if (answer.front() == '-') {
+                reply(answer);
+                return step::consumed;
+            }
+            lease_tainted_ = true;
+            return forward_on(*lease_, c, reply_use::sticky);
+        }
+        reply_error("ERR SELECT is not possible while keys are watched or tracked through the sidecar");
+        return step::consumed;
+    }
+    ++shard_.stats.of(database_, c.spec->index).calls;
+    ++shard_.stats.count.local_commands;
+    reply(run_local(c.args));
+    return step::consumed;
+}
+
+std::string session::run_local(args_view args) {
+    const auto* spec = shard_.commands.find(args[0]);
+    switch (spec == nullptr ? verb::other : spec->id) {
+        case verb::auth:
+            return run_auth(args);
+        case verb::hello:
+            return run_hello(args);
+        case verb::select:
+            return run_select(args);
+        case verb::client:
+            return run_client(args);
+        case verb::acl: {
+            std::string out;
+            resp::append_bulk(out, user_->name);
+            return out;
+        }
+        case verb::unwatch:
+            return std::string(ok);
+        default:
+            return error("ERR not possible here");
+    }
+}
+
+void session::become(const user& who) {
+    user_ = &who;
+    authenticated_ = true;
+}
+
+bool session::authenticate(std::string_view name, std::string_view password) {
+    const user* who = shard_.settings().users.authenticate(name, password);
+    if (who != nullptr) {
+        become(*who);
+        return true;
+    }
+    ++shard_.stats.count.auth_failures;
+    if (++auth_failures_ >= auth_failures_max) {
+        ++shard_.stats.count.clients_closed_auth_flood;
+        life_ = session_life::draining;
+    }
+    shard_.log('w', "authentication failed",
+               {{"client", std::to_string(id_)},
+                {"addr", address_.remote},
+                {"user", std::string(name.substr(0, 64))}});
+    return false;
+}
+
+std::string session::run_auth(args_view args) {
+    if (args.size() > 3) return error("ERR syntax error");
+    if (args.size() == 2 && shard_.settings().users.open_to_all())
+        return error(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure "
+            "your "
+            "configuration is correct?");
+    const bool right = args.size() == 2 ? authenticate("default", args[1]) : authenticate(args[1], args[2]);
+    return right ? std::string(ok) : error(wrong_password);
+}
+
+std::string session::run_hello(args_view args) {
+    int version = 0;
+    if (args.size() > 1) {
+        const auto number = resp::parse_number(args[1]);
+        if (!number) return error("ERR Protocol version is not an integer or out of range");
+        if (*number < 2 || *number > 3) return error("NOPROTO unsupported protocol version");
+        version = static_cast<int>(*number);
+    }
+    for (std::size_t i = 2; i < args.size(); ++i) {
+        const std::size_t more = args.size() - 1 - i;
+        if (equals(args[i], "auth") && more >= 2) {
+            if (!authenticate(args[i + 1], args[i + 2])) return error(wrong_password);
+            i += 2;
+        } else if (equals(args[i], "setname") && more >= 1) {
+            if (!printable(args[i + 1]))
+                return error("ERR Client names cannot contain spaces, newlines or special characters.");
+            name_ = args[++i];
+        } else {
+            return error("ERR Syntax error in HELLO option '" + std::string(args[i]) + "'");
+        }
+    }
+    if (!authenticated_)
+        return error(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
+            "AUTH "
+            "<user> <pass> option can be used to authenticate the client and select the RESP protocol "
+            "version at "
+            "the same time");
+    if (version != 0 && version != protocol_) {
+        protocol_ = static_cast<std::uint8_t>(version);
+        link_ = nullptr;
+        // A dedicated connection speaks the old version; what it was kept for cannot go on.
+        if (lease_ != nullptr) end_lease(false);
+    }
+    return hello_reply();
+}
+
+std::string session::hello_reply() const {
+    const std::string& version = shard_.upstream_of(database_).version;
+    std::string out;
+    resp::append_map_header(out, 7, protocol_);
+    resp::append_bulk(out, "server");
+    resp::append_bulk(out, "redis");
+    resp::append_bulk(out, "version");
+    resp::append_bulk(out, version.empty() ? "7.0.0" : version);
+    resp::append_bulk(out, "proto");
+    resp::append_integer(out, protocol_);
+    resp::append_bulk(out, "id");
+    resp::append_integer(out, static_cast<std::int64_t>(id_));
+    resp::append_bulk(out, "mode");
+    resp::append_bulk(out, "standalone");
+    resp::append_bulk(out, "role");
+    resp::append_bulk(out, "master");
+    resp::append_bulk(out, "modules");
+    resp::append_array_header(out, 0);
+    return out;
+}
+
+std::string session::run_select(args_view args) {
+    if (const auto why = shard_.settings().rules.check_select(args[1])) {
+        if (!why->rule.empty()) shard_.stats.refused(why->rule, database_);
+        return error(why->error);
+    }
+    set_database(static_cast<int>(resp::parse_number(args[1]).value_or(0)));
+    return std::string(ok);
+}
+
+void session::set_database(int db) {
+    if (db == database_) return;
+    database_ = static_cast<std::uint8_t>(db);
+    link_ = nullptr;
+}
+
+session::step session::run_reset() {
+    if (entries_ > 0) return wait_for(stall::drain);
+    tx_.reset();
+    watching_ = tracking_ = streaming_ = false;
+    if (lease_ != nullptr) end_lease(false);
+    unsubscribe_all();
+    if (protocol_ != 2) {
+        protocol_ = 2;
+        link_ = nullptr;
+    }
+    set_database(0);
+    name_.clear();
+    no_evict_ = no_touch_ = false;
+    reply_mode_ = reply_mode::on;
+    user_ = &shard_.settings().users.default_user();
+    authenticated_ = shard_.settings().users.open_to_all();
+    reply("+RESET\r\n");
+    return step::consumed;
+}
+
+session::step session::run_quit() {
+    reply_mode_ = reply_mode::on;
+    reply(ok);
+    tx_.reset();
+    life_ = session_life::draining;
+    return step::consumed;
+}
+
+// --- CLIENT
+
+session::step session::client_command(const command& c) {
+    const std::string_view sub =
+        c.sub != nullptr ? c.sub->name.substr(sizeof("client|") - 1) : std::string_view{};
+    if (sub == "list") return client_list(c.args);
+    if (sub == "kill") return client_kill(c.args);
+    if (sub == "unblock") return client_unblock(c.args);
+    if (sub == "reply") return client_reply(c.args);
+    if (sub == "tracking") return tracking(c);
+    if (sub == "id" || sub == "setname" || sub == "getname" || sub == "setinfo" || sub == "info" ||
+        sub == "no-evict" || sub == "no-touch") {
+        // These tell of the moment they are reached, which is after what stands before them.
+        return local_command(c);
+    }
+    return forward(c);  // HELP, GETREDIR, TRACKINGINFO, CACHING, PAUSE (open policy) and unknown ones
+}
+
+std::string session::run_client(args_view args) {
+    const std::string_view sub = args.size() > 1 ? args[1] : std::string_view{};
+    std::string out;
+    if (equals(sub, "id")) {
+        resp::append_integer(out, static_cast<std::int64_t>(id_));
+    } else if (equals(sub, "getname")) {
+        if (name_.empty()) {
+            resp::append_null(out, protocol_);
+        } else {
+            resp::append_bulk(out, name_);
+        }
+    } else if (equals(sub, "setname")) {
+        if (!printable(args[2]))
+            return error("ERR Client names cannot contain spaces, newlines or special characters.");
+        name_ = args[2];
+        out = ok;
+    } else if (equals(sub, "setinfo")) {
+        return set_client_info(args);
+    } else if (equals(sub, "info")) {
+        resp::append_verbatim(out, client_list_line() + "\n", protocol_);
+    } else if (equals(sub, "no-evict") || equals(sub, "no-touch")) {
+        const bool on = equals(args[2], "on");
+        if (!on && !equals(args[2], "off")) return error("ERR syntax error");
+        (equals(sub, "no-evict") ? no_evict_ : no_touch_) = on;
+        out = ok;
+    } else {
+        return error("ERR not possible inside a transaction");
+    }
+    return out;
+}
+
+std::string session::set_client_info(args_view args) {
+    const bool is_name = equals(args[2], "lib-name");
+    if (!is_name && !equals(args[2], "lib-ver"))
+        return error("ERR Unrecognized option '" + std::string(args[2]) + "'");
+    if (!printable(args[3]))
+        return error("ERR " + std::string(is_name ? "lib-name" : "lib-ver") +
+                     " cannot contain spaces, newlines or special characters.");
+    (is_name ? library_name_ : library_version_) = args[3];
+    return std::string(ok);
+}
+
+session::step session::client_reply(args_view args) {
+    const std::string_view mode = args.size() > 2 ? args[2] : std::string_view{};
+    if (equals(mode, "on")) {
+        reply_mode_ = reply_mode::on;
+        reply(ok);
+    } else if (equals(mode, "off")) {
+        reply_mode_ = reply_mode::off;
+    } else if (equals(mode, "skip")) {
+        if (reply_mode_ == reply_mode::on) reply_mode_ = reply_mode::skip_next;
+    } else {
+        reply_error("ERR syntax error");
+    }
+    return step::consumed;
+}
+
+// Tracking is state of an upstream connection, so the client gets one of its own for as long as it tracks.
+session::step session::tracking(const command& c) {
+    const bool on = c.args.size() > 2 && equals(c.args[2], "on");
+    for (const auto arg : c.args.subspan(std::min<std::size_t>(3, c.args.size()))) {
+        if (on && equals(arg, "redirect")) {
+            reply_error("ERR CLIENT TRACKING with REDIRECT is not possible through the sidecar: use RESP3");
+            return step::consumed;
+        }
+    }
+    if (!on) {
+        if (lease_ == nullptr || !tracking_) return forward(c);
+        tracking_ = false;
+        if (!watching_) lease_ends_ = true;
+        lease_tainted_ = true;
+        return forward_on(*lease_, c, reply_use::sticky);
+    }
+    if (protocol_ == 2) return forward(c);  // Redis's own error: RESP2 needs a redirection
+    const step result = with_lease(c, role(), false);
+    if (result == step::consumed) {
+        tracking_ = true;
+        lease_tainted_ = true;
+    }
+    return result;
+}
+
+}  // namespace sidecar

@@ -1,0 +1,262 @@
+// Subscriptions: one upstream subscription per name and shard, however many clients listen.
+#include <algorithm>
+
+#include "channels/name_ownership.hpp"
+#include "resp/glob.hpp"
+#include "resp/number.hpp"
+#include "resp/reply_scanner.hpp"
+#include "resp/value.hpp"
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+
+namespace sidecar {
+
+using channels::name_kind;
+
+namespace {
+
+constexpr std::size_t pubsub_check_bytes_min = 1U << 20;
+
+constexpr std::string_view subscribe_verbs[] = {"subscribe", "psubscribe", "ssubscribe"};
+constexpr std::string_view unsubscribe_verbs[] = {"unsubscribe", "punsubscribe", "sunsubscribe"};
+
+channels::subscriber* as_subscriber(session* s) {
+    return reinterpret_cast<channels::subscriber*>(s);
+}
+
+template <class List>
+auto find_name(List& list, std::string_view name) {
+    return std::find(list.begin(), list.end(), name);
+}
+
+}  // namespace
+
+std::size_t session::subscription_count() const {
+    if (!subs_) return 0;
+    return subs_->names[0].size() + subs_->names[1].size() + subs_->names[2].size();
+}
+
+bool session::listens_to(name_kind kind, std::string_view channel) const {
+    if (!subs_) return false;
+    const auto& exact = subs_->names[static_cast<int>(kind)];
+    if (find_name(exact, channel) != exact.end()) return true;
+    if (kind != name_kind::channel) return false;
+    const auto& patterns = subs_->names[static_cast<int>(name_kind::pattern)];
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::string& p) { return resp::glob_match(p, channel); });
+}
+
+session::step session::subscribe(const command& c, name_kind kind) {
+    if (entries_ > 0) return wait_for(stall::drain);
+    auto& up = shard_.upstream_of(database_);
+    if (!subs_) subs_ = std::make_unique<subscriptions>();
+    // All of a client's subscriptions live on one instance: that of the db it was on at the first.
+    if (subscription_count() == 0) subs_->upstream = up.index;
+    ++shard_.stats.of(database_, c.spec->index).calls;
+    subs_->verb = subscribe_verbs[static_cast<int>(kind)];
+    for (const auto name : c.args.subspan(1)) {
+        subs_->joining.emplace_back(kind, name);
+        shard_.want(subs_->upstream, kind, name);
+    }
+    continue_subscribe();
+    return step::consumed;
+}
+
+// Confirms names in order, as far as upstream has.
+void session::continue_subscribe() {
+    auto& table = shard_.upstreams()[static_cast<std::size_t>(subs_->upstream)]->subscriptions;
+    while (!subs_->joining.empty()) {
+        const auto [kind, name] = subs_->joining.front();
+        if (!table.ready(kind, name)) {
+            table.wait(kind, name, as_subscriber(this));
+            stall_ = stall::subscribe;
+            return;
+        }
+        subs_->joining.pop_front();
+        auto& mine = subs_->names[static_cast<int>(kind)];
+        if (find_name(mine, name) == mine.end()) {
+            mine.push_back(name);
+            table.join(kind, name, as_subscriber(this));
+            shard_.process.registry.add_client(subs_->upstream, kind, name, 1);
+        } else {
+            shard_.leave(subs_->upstream, kind, name, nullptr);  // had it already
+        }
+        confirm(subscribe_verbs[static_cast<int>(kind)], kind, name);
+    }
+    if (stall_ == stall::subscribe) wake(stall::subscribe);
+}
+
+void session::on_subscription_ready() {
+    if (life_ == session_life::open && subs_) continue_subscribe();
+}
+
+void session::confirm(std::string_view verb, name_kind kind, std::optional<std::string_view> name) {
+    std::string out;
+    if (protocol_ == 3) {
+        resp::append_push_header(out, 3);
+    } else {
+        resp::append_array_header(out, 3);
+    }
+    resp::append_bulk(out, verb);
+    if (name) {
+        resp::append_bulk(out, *name);
+    } else {
+        resp::append_null(out, protocol_);
+    }
+    const bool sharded = kind == name_kind::shard_channel;
+    std::size_t count = 0;
+    if (subs_) count = sharded ? subs_->names[2].size() : subs_->names[0].size() + subs_->names[1].size();
+    resp::append_integer(out, static_cast<std::int64_t>(count));
+    if (reply_mode_ == reply_mode::on || protocol_ == 3) append_output(out);
+}
+
+session::step session::unsubscribe(const command& c, name_kind kind) {
+    if (entries_ > 0) return wait_for(stall::drain);
+    ++shard_.stats.of(database_, c.spec->index).calls;
+    const std::string_view verb = unsubscribe_verbs[static_cast<int>(kind)];
+    const auto drop = [&](std::string_view name) {
+        if (!subs_) return;
+        auto& mine = subs_->names[static_cast<int>(kind)];
+        const auto it = find_name(mine, name);
+        if (it == mine.end()) return;
+        const std::string owned = std::move(*it);
+        mine.erase(it);
+        shard_.process.registry.add_client(subs_->upstream, kind, owned, -1);
+        shard_.leave(subs_->upstream, kind, owned, this);
+    };
+    if (c.args.size() > 1) {
+        for (const auto name : c.args.subspan(1)) {
+            drop(name);
+            confirm(verb, kind, name);
+        }
+        return step::consumed;
+    }
+    const auto all = subs_ ? subs_->names[static_cast<int>(kind)] : std::vector<std::string>{};
+    for (const auto& name : all) {
+        drop(name);
+        confirm(verb, kind, name);
+    }
+    if (all.empty()) confirm(verb, kind, std::nullopt);
+    return step::consumed;
+}
+
+void session::unsubscribe_all() {
+    if (!subs_) return;
+    for (int kind = 0; kind < channels::name_kinds; ++kind)
+        for (const auto& name : subs_->names[kind]) {
+            shard_.process.registry.add_client(subs_->upstream, static_cast<name_kind>(kind), name, -1);
+            shard_.leave(subs_->upstream, static_cast<name_kind>(kind), name, this);
+        }
+    for (const auto& [kind, name] : subs_->joining) shard_.leave(subs_->upstream, kind, name, this);
+    subs_.reset();
+}
+
+// `shared` frames are for large messages; small ones are copied.
+void session::on_message(std::string_view frame_resp3, const shared_frame& shared,
+                         const shared_frame& shared_resp2) {
+    if (life_ != session_life::open && life_ != session_life::draining) return;
+    ++shard_.stats.count.messages_delivered;
+    if (shared && !mid_reply_) {
+        output_.append_shared(protocol_ == 3 ? shared : shared_resp2);
+        shard_.mark_dirty(*this);
+    } else if (protocol_ == 3) {
+        push(frame_resp3);
+    } else {
+        // RESP2 has no push type: the same elements in an array.
+        std::string frame(frame_resp3);
+        frame.front() = '*';
+        push(frame);
+    }
+    // Closing here would change the list this is called from.
+    if (output_.size() > pubsub_check_bytes_min) shard_.check_later(*this);
+}
+
+session::step session::publish(const command& c, name_kind kind) {
+    auto& up = shard_.upstream_of(database_);
+    if (shard_.process.registry.must_wait(up.index, kind, c.args[1], shard_.index)) {
+        ++shard_.stats.count.publish_fences;
+        shard_.wait_for_subscription(*this);
+        return wait_for(stall::publish);
+    }
+    if (!shard_.process.registry.any_subscribed()) return forward(c);
+    const std::string channel(c.args[1]);
+    // A client that listens to what it publishes sees message and reply in the order Redis has for one
+    // connection: so both travel over the connection that carries the subscription.
+    if (lease_ == nullptr && listens_to(kind, channel) && up.listener != nullptr &&
+        up.index == subs_->upstream && up.listener->ready()) {
+        if (entries_ > 0 && link_ != up.listener) return wait_for(stall::drain);
+        link_ = up.listener;
+        served_by_user_ = nullptr;  // the next command chooses again, once this is answered
+        const std::uint32_t number = submit(*up.listener, c, reply_use::publish);
+        extras_[number].text = channel;
+        return step::consumed;
+    }
+    link* target = lease_ != nullptr ? lease_ : main_link();
+    if (target == nullptr) return wait_for(stall::drain);
+    if (lease_ != nullptr && lease_ends_) return forward(c);
+    if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return forward(c);
+    const bool silent = reply_mode_ != reply_mode::on;
+    const std::uint32_t number = submit(*target, c, silent ? reply_use::discard : reply_use::publish);
+    if (!silent) extras_[number].text = channel;
+    return step::consumed;
+}
+
+session::step session::script_fence(const command& c) {
+    auto& up = shard_.upstream_of(database_);
+    if (shard_.process.registry.must_wait_for_any(up.index, shard_.index)) {
+        ++shard_.stats.count.publish_fences;
+        shard_.wait_for_subscription(*this);
+        return wait_for(stall::publish);
+    }
+    return forward(c);
+}
+
+void session::on_publish_fence_over() {
+    wake(stall::publish);
+}
+
+session::step session::pubsub_query(const command& c) {
+    const std::string_view sub = c.sub != nullptr ? c.sub->name : std::string_view{};
+    if (sub != "pubsub|numsub" && sub != "pubsub|shardnumsub") return forward(c);
+    if (lease_ != nullptr && lease_ends_) return forward(c);
+    link* target = lease_ != nullptr ? lease_ : main_link();
+    if (target == nullptr) return wait_for(stall::drain);
+    if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return forward(c);
+    const std::uint32_t number = submit(*target, c, reply_use::numsub);
+    auto& more = extras_[number];
+    more.text = sub == "pubsub|shardnumsub" ? "s" : "";
+    more.names.assign(c.args.begin() + 2, c.args.end());
+    return step::consumed;
+}
+
+std::string session::correct_numsub(const std::vector<std::string>& names, bool sharded,
+                                    std::string_view reply) const {
+    const auto value = resp::parse_value(reply);
+    if (!value || !value->is_aggregate() || value->items.size() != names.size() * 2)
+        return std::string(reply);
+    const auto kind = sharded ? name_kind::shard_channel : name_kind::channel;
+    const int at = shard_.upstream_of(database_).index;
+    std::string out;
+    if (value->type == resp::kind::map) {
+        resp::append_map_header(out, names.size(), 3);
+    } else {
+        resp::append_array_header(out, value->items.size());
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        resp::append_bulk(out, names[i]);
+        resp::append_integer(
+            out, shard_.process.registry.subscribers(at, kind, names[i], value->items[2 * i + 1].integer));
+    }
+    return out;
+}
+
+session::step session::ping_subscribed(const command& c) {
+    std::string out;
+    resp::append_array_header(out, 2);
+    resp::append_bulk(out, "pong");
+    resp::append_bulk(out, c.args.size() > 1 ? c.args[1] : std::string_view{});
+    reply(out);
+    return step::consumed;
+}
+
+}  // namespace sidecar

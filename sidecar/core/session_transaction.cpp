@@ -1,0 +1,248 @@
+// MULTI … EXEC. One that has arrived whole goes out as one run on the shared link; one typed step by step
+// gets a lease.
+#include <charconv>
+
+#include "resp/number.hpp"
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+
+namespace sidecar {
+
+namespace {
+
+// Commands that Redis runs at once instead of queueing them.
+bool runs_inside_multi(verb id) {
+    return id == verb::exec || id == verb::discard || id == verb::multi || id == verb::watch ||
+           id == verb::quit || id == verb::reset;
+}
+
+bool is_local(verb id, const command_spec* sub) {
+    if (id == verb::auth || id == verb::hello || id == verb::select || id == verb::sidecar) return true;
+    if (id == verb::acl) return sub != nullptr && sub->name == "acl|whoami";
+    return id == verb::client;
+}
+
+bool is_subscription(verb id) {
+    switch (id) {
+        case verb::subscribe:
+        case verb::psubscribe:
+        case verb::ssubscribe:
+        case verb::unsubscribe:
+        case verb::punsubscribe:
+        case verb::sunsubscribe:
+            return true;
+        default:
+            return false;
+    }
+}
+
+constexpr std::size_t whole_transaction_commands_max = 100'000;
+
+}  // namespace
+
+session::step session::start_transaction(const command& c) {
+    if (lease_ == nullptr && send_whole_transaction()) return step::consumed;
+    if (stall_ != stall::none) return step::wait;
+    if (lease_ != nullptr && lease_ends_) {
+        if (entries_ > 0) return wait_for(stall::drain);
+        reconsider_lease();
+    }
+    const step result = with_lease(c, role(), false);
+    if (result == step::consumed && lease_ != nullptr) {
+        tx_ = std::make_unique<transaction>();
+        tx_dirty_ = false;
+    }
+    return result;
+}
+
+// Looks ahead in the input. True when the whole transaction was there and has been submitted; then everything
+// but the MULTI itself is consumed here, and the caller consumes MULTI: so the window is left at its last
+// command's front.
+bool session::send_whole_transaction() {
+    struct part {
+        const command_spec* spec;
+        std::string_view bytes;
+        std::string publish_to;
+    };
+    std::vector<part> parts;
+    resp::command_scanner ahead;
+    resp::scanned_command scanned;
+    std::string_view rest = window_;
+    bool publishes = false;
+    while (parts.size() < whole_transaction_commands_max) {
+        if (ahead.scan(rest, resp::peer_trust::known, scanned) != resp::scan_status::command ||
+            scanned.is_inline)
+            return false;
+        command c;
+        c.spec = shard_.commands.find(scanned.args[0]);
+        c.args = scanned.args;
+        c.argument_count = scanned.argument_count;
+        if (c.spec == nullptr || !c.spec->arity_fits(c.argument_count)) return false;
+        if (c.spec->has(command_flag::container) && c.args.size() > 1)
+            c.sub = shard_.commands.find_sub(*c.spec, c.args[1]);
+        const verb id = c.spec->id;
+        const bool first = parts.empty();
+        if (!first && id != verb::exec &&
+            (runs_inside_multi(id) || is_local(id, c.sub) || is_subscription(id) || id == verb::copy ||
+             id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::replconf))
+            return false;
+        if (shard_.settings().rules.check(database_, *user_, *c.spec, c.sub, c.args)) return false;
+        part p{c.spec, rest.substr(0, scanned.bytes), {}};
+        if (id == verb::publish || id == verb::spublish) {
+            const int at = shard_.upstream_of(database_).index;
+            const auto kind =
+                id == verb::publish ? channels::name_kind::channel : channels::name_kind::shard_channel;
+            if (shard_.process.registry.must_wait(at, kind, c.args[1], shard_.index)) {
+                ++shard_.stats.count.publish_fences;
+                stall_ = stall::publish;
+                shard_.wait_for_subscription(*this);
+                return false;
+            }
+            p.publish_to = c.args[1];
+            publishes = true;
+        }
+        parts.push_back(std::move(p));
+        rest.remove_prefix(scanned.bytes);
+        if (id == verb::exec) break;
+    }
+    if (parts.back().spec->id != verb::exec) return false;
+    link* target = main_link();
+    if (target == nullptr) {
+        stall_ = stall::drain;
+        return false;
+    }
+    if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return false;
+
+    auto tx =
+        publishes && shard_.process.registry.any_subscribed() ? std::make_unique<transaction>() : nullptr;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        command c;
+        c.spec = parts[i].spec;
+        c.bytes = parts[i].bytes;
+        const bool last = i + 1 == parts.size();
+        const std::uint32_t number = submit(*target, c, last && tx ? reply_use::exec : reply_use::forward);
+        if (tx && last) extras_[number].tx = std::move(tx);
+        if (!tx || i == 0 || last) continue;
+        if (parts[i].publish_to.empty()) {
+            tx->queued();
+        } else {
+            tx->queued_publish(std::move(parts[i].publish_to));
+        }
+    }
+    ++shard_.stats.count.whole_transactions;
+    // The caller consumes the first command; the others are consumed here, from behind it.
+    const std::size_t first = parts.front().bytes.size();
+    const std::size_t total = window_.size() - rest.size();
+    window_ = window_.substr(total - first);
+    return true;
+}
+
+session::step session::in_transaction(const command& c) {
+    const verb id = c.spec->id;
+    if (id == verb::reset) return run_reset();
+    if (id == verb::quit) return run_quit();
+    if (id == verb::exec || id == verb::discard) {
+        const bool exec = id == verb::exec;
+        auto tx = std::move(tx_);
+        watching_ = false;
+        lease_ends_ = true;
+        const std::uint32_t number =
+            submit(*lease_, c, exec && !tx->untouched() ? reply_use::exec : reply_use::sticky);
+        if (exec && !tx->untouched()) extras_[number].tx = std::move(tx);
+        return step::consumed;
+    }
+    if (id == verb::multi || id == verb::watch) return forward_on(*lease_, c, reply_use::queued);
+    if (is_subscription(id))
+        return poison(c, "ERR " + std::string(c.spec->name) +
+                             " inside MULTI is not possible through "
+                             "the sidecar");
+    if (id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::sidecar)
+        return poison(c, "ERR " + std::string(c.spec->name) + " is not allowed in transactions");
+    if (id == verb::copy && role() != link_role::full)
+        return poison(c, "ERR COPY inside MULTI is not possible under the sidecar's strict policy");
+    if (id == verb::select) {
+        const auto index = resp::parse_number(c.args[1]);
+        const auto why = shard_.settings().rules.check_select(c.args[1]);
+        if (why && index) return poison(c, why->error);
+        if (!why && *index != database_ && role() != link_role::full)
+            return poison(c, "ERR SELECT of another db inside MULTI is refused by the sidecar's policy");
+        if (!why && *index != database_) {
+            // Redis itself changes the db of this connection, which is never used again afterwards.
+            lease_tainted_ = true;
+            tx_->queued_placeholder({"SELECT", std::string(c.args[1])});
+            return forward_on(*lease_, c, reply_use::queued);
+        }
+        if (why) {
+            tx_->queued();
+            return forward_on(*lease_, c, reply_use::queued);
+        }
+    }
+    if (is_local(id, c.sub)) {
+        const std::string_view sub = c.sub != nullptr ? c.sub->name : std::string_view{};
+        if (sub == "client|reply" || sub == "client|tracking" || sub == "client|list" ||
+            sub == "client|kill" || sub == "client|unblock" || sub == "client|caching")
+            return poison(c, "ERR " + std::string(sub) + " inside MULTI is not possible through the sidecar");
+        if (id == verb::client &&
+            (sub.empty() || sub == "client|help" || sub == "client|getredir" ||
+             sub == "client|trackinginfo" || sub == "client|pause" || sub == "client|unpause")) {
+            tx_->queued();
+            return forward_on(*lease_, c, reply_use::queued);
+        }
+        if (id == verb::hello && c.args.size() > 1 && c.args[1] != std::to_string(protocol_))
+            return poison(
+                c,
+                "ERR HELLO with another protocol version inside MULTI is not possible through the sidecar");
+        tx_->queued_placeholder({c.args.begin(), c.args.end()});
+        const std::string placeholder = resp::command({"ECHO", "sidecar"});
+        command echo = c;
+        echo.bytes = placeholder;
+        return forward_on(*lease_, echo, reply_use::queued);
+    }
+    if (id == verb::publish || id == verb::spublish) {
+        tx_->queued_publish(std::string(c.args[1]));
+    } else {
+        tx_->queued();
+    }
+    return forward_on(*lease_, c, reply_use::queued);
+}
+
+// The client sees our words; upstream sees a command it must refuse as well, so that EXEC aborts.
+session::step session::poison(const command& c, std::string_view error) {
+    static const std::string provocation = resp::command({"GET"});
+    tx_dirty_ = true;
+    command bad = c;
+    bad.bytes = provocation;
+    const std::uint32_t number = submit(*lease_, bad, reply_use::poison);
+    resp::append_error(extras_[number].text, error);
+    return step::consumed;
+}
+
+void session::finish_exec(std::uint32_t number, std::string_view reply) {
+    const auto node = extras_.extract(number);
+    const auto& tx = node.mapped().tx;
+    const int before_database = database_;
+    transaction::rewriter with;
+    with.run_local = [this](const std::vector<std::string>& words) {
+        const std::vector<std::string_view> args(words.begin(), words.end());
+        return run_local(args);
+    };
+    with.correct_publish = [this](std::string_view channel, std::string_view count) {
+        return correct_publish(channel, count);
+    };
+    const std::string answer = tx ? tx->rewrite(reply, with) : std::string(reply);
+    if (database_ != before_database) link_ = nullptr;
+    emit(number, answer, true);
+}
+
+std::string session::correct_publish(std::string_view channel, std::string_view reply) const {
+    if (reply.size() < 4 || reply.front() != ':') return std::string(reply);
+    const auto count = resp::parse_number(reply.substr(1, reply.size() - 3));
+    if (!count) return std::string(reply);
+    const int at = shard_.upstream_of(database_).index;
+    std::string out;
+    resp::append_integer(
+        out, shard_.process.registry.receivers(at, channels::name_kind::channel, channel, *count));
+    return out;
+}
+
+}  // namespace sidecar

@@ -1,0 +1,360 @@
+#include "sidecar/core/shard_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+
+namespace sidecar {
+
+namespace {
+
+constexpr std::size_t leases_reserved = 64;  // of the process, for transactions
+constexpr std::size_t resumes_per_turn_max = 100'000;
+
+std::size_t share(std::size_t whole, int shards) {
+    return std::max<std::size_t>(1, whole / static_cast<std::size_t>(std::max(shards, 1)));
+}
+
+}  // namespace
+
+shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<const runtime> settings)
+    : index(shard_index),
+      process(state),
+      leases(share(settings->settings.leases_max, state.shards), share(leases_reserved, state.shards),
+             [this](const link_key& key) { return make_link(key); }),
+      polls(*this),
+      settings_(std::move(settings)),
+      seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
+    for (int db = 0; db < database_count; ++db) {
+        const auto& url = settings_->settings.redis[static_cast<std::size_t>(db)];
+        const auto same =
+            std::find_if(upstreams_.begin(), upstreams_.end(), [&](const auto& u) { return u->url == url; });
+        upstream_index_of_db_[static_cast<std::size_t>(db)] = static_cast<int>(same - upstreams_.begin());
+        if (same != upstreams_.end()) continue;
+        auto u = std::make_unique<upstream>();
+        u->url = url;
+        u->index = static_cast<int>(upstreams_.size());
+        upstreams_.push_back(std::move(u));
+    }
+    // Dbs beyond the three exist in open policy only, on the first instance.
+    for (std::size_t db = database_count; db < upstream_index_of_db_.size(); ++db)
+        upstream_index_of_db_[db] = 0;
+    for (auto& u : upstreams_) {
+        const auto first_db = static_cast<std::uint8_t>(
+            std::find(upstream_index_of_db_.begin(), upstream_index_of_db_.end(), u->index) -
+            upstream_index_of_db_.begin());
+        const auto make = [&](link_lane lane) {
+            link_key key;
+            key.upstream = static_cast<std::uint8_t>(u->index);
+            key.database = first_db;
+            key.protocol = 3;
+            key.role = link_role::full;
+            key.lane = lane;
+            links_.push_back(make_link(key));
+            return links_.back().get();
+        };
+        u->control = make(link_lane::control);
+        u->listener = make(link_lane::subscription);
+    }
+}
+
+shard_core::~shard_core() = default;
+
+std::uint32_t shard_core::now_us() const {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count());
+}
+
+void shard_core::reload(std::shared_ptr<const runtime> fresh) {
+    settings_ = std::move(fresh);
+    // Links take new credentials and rules with their next connection.
+    for (auto& l : links_) l->renew(settings_for(l->key()));
+    each_session([](session& s) { s.on_reload(); });
+}
+
+void shard_core::log(char level, std::string_view event,
+                     std::vector<std::pair<std::string, std::string>> fields) {
+    if (process.log) process.log(level, event, std::move(fields));
+}
+
+// --- sessions
+
+session& shard_core::open_session(client_address address) {
+    const std::uint64_t id = process.next_client_id.fetch_add(1, std::memory_order_relaxed);
+    auto& slot = sessions_[id];
+    slot = std::make_unique<session>(*this, id, std::move(address));
+    ++stats.count.clients_accepted;
+    return *slot;
+}
+
+session* shard_core::find_session(std::uint64_t id) {
+    const auto it = sessions_.find(id);
+    return it == sessions_.end() ? nullptr : it->second.get();
+}
+
+void shard_core::resume_later(session& s) {
+    if (s.resume_queued_) return;
+    s.resume_queued_ = true;
+    to_resume_.push_back(&s);
+}
+
+void shard_core::dispose_later(session& s) {
+    to_dispose_.push_back(s.id());
+}
+
+void shard_core::check_later(session& s) {
+    to_check_.push_back(s.id());
+}
+
+void shard_core::mark_dirty(session& s) {
+    if (s.dirty) return;
+    s.dirty = true;
+    dirty_sessions.push_back(&s);
+}
+
+void shard_core::resume_publishers() {
+    const auto waiting = std::move(publish_waiters_);
+    publish_waiters_.clear();
+    for (session* s : waiting) s->on_publish_fence_over();
+}
+
+// --- upstream
+
+upstream& shard_core::upstream_of(int db) {
+    return *upstreams_[static_cast<std::size_t>(upstream_index_of_db_[static_cast<std::size_t>(db & 15)])];
+}
+
+link_key shard_core::key_for(int db, int protocol, link_role role, link_lane lane) {
+    link_key key;
+    key.upstream = static_cast<std::uint8_t>(upstream_of(db).index);
+    key.database = static_cast<std::uint8_t>(db);
+    key.protocol = static_cast<std::uint8_t>(protocol);
+    key.role = role;
+    key.lane = lane;
+    return key;
+}
+
+handshake_settings shard_core::settings_for(const link_key& key) const {
+    const auto& s = settings_->settings;
+    const auto& url = upstreams_[key.upstream]->url;
+    handshake_settings h;
+    h.user = url.user;
+    h.password = url.password.empty() ? s.redis_password : url.password;
+    h.protocol = key.protocol;
+    h.database = key.database;
+    h.client_name = "sidecar";
+    if (key.role == link_role::full) return h;
+    const bool readonly = key.role == link_role::confined_readonly;
+    h.confined_rules = settings_->rules.upstream_acl_rules(key.database, readonly);
+    if (h.confined_rules.empty()) return h;
+    // Name and password follow from the rules and the upstream password, so that several sidecars agree on
+    // both and versions with other rules do not overwrite each other's user.
+    std::string text;
+    for (const auto& rule : h.confined_rules) text += rule + " ";
+    h.confined_user = "sidecar-db" + std::to_string(key.database) + (readonly ? "-ro-" : "-") +
+                      sha256_hex(text).substr(0, 8);
+    h.confined_password = hmac_sha256_hex("sidecar:" + h.password, h.confined_user);
+    return h;
+}
+
+std::unique_ptr<link> shard_core::make_link(const link_key& key) {
+    seed_ = seed_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    return std::make_unique<link>(key, settings_for(key), *this, seed_);
+}
+
+link& shard_core::shared_link(const link_key& key) {
+    for (auto& l : links_)
+        if (l->key() == key && !l->retired() && !l->retire_when_idle) return *l;
+    links_.push_back(make_link(key));
+    return *links_.back();
+}
+
+void shard_core::swap_lane(link& busy) {
+    const auto lane = busy.key().lane;
+    if (lane != link_lane::main) return;
+    busy.retire_when_idle = true;
+    ++stats.count.lane_swaps;
+}
+
+hold_state shard_core::hold_of(const link& which) {
+    const auto& u = *upstreams_[which.key().upstream];
+    if (u.refused) return hold_state::refused;
+    std::optional<time_point> since = which.down_since;
+    if (u.down_since && (!since || *u.down_since < *since)) since = u.down_since;
+    if (!since) return hold_state::open;
+    const auto& s = settings_->settings;
+    const auto hold = which.key().database == 0 ? s.db0_hold : s.hold;
+    return now_ - *since > hold ? hold_state::expired : hold_state::open;
+}
+
+namespace {
+
+// A question of the sidecar's own: lives until it is answered.
+class question final : public reply_owner {
+public:
+    explicit question(std::function<void(std::string_view)> done) : done_(std::move(done)) {}
+    void on_reply(const upstream_entry&, std::string_view bytes, bool complete) override {
+        reply_.append(bytes);
+        if (complete) finish(reply_);
+    }
+    loss_verdict on_link_lost(const upstream_entry&, bool) override {
+        finish({});
+        return loss_verdict::drop;
+    }
+    void on_never_sent(const upstream_entry&) override { finish({}); }
+
+private:
+    void finish(std::string_view reply) {
+        const auto done = std::move(done_);
+        const std::string text(reply);
+        delete this;
+        done(text);
+    }
+    std::function<void(std::string_view)> done_;
+    std::string reply_;
+};
+
+}  // namespace
+
+void shard_core::ask(link& over, std::string_view command_bytes, std::function<void(std::string_view)> done) {
+    upstream_entry entry;
+    entry.owner = new question(std::move(done));
+    entry.use = reply_use::internal;
+    entry.flags = entry_flag::unbounded;
+    entry.database = over.key().database;
+    entry.submitted_us = now_us();
+    over.submit(entry, command_bytes);
+}
+
+void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt) {
+    constexpr int attempts_max = 100;
+    constexpr std::size_t retries_max = 10'000;
+    static constexpr std::chrono::milliseconds retry_interval{200};
+    if (attempt >= attempts_max || put_back_retries_.size() >= retries_max) {
+        ++stats.count.put_backs_dropped;
+        log('e', "put-back given up", {{"db", std::to_string(db)}, {"key", what.key}});
+        return;
+    }
+    const auto role = settings_->rules.mode() == policy_mode::strict ? link_role::confined : link_role::full;
+    link& over = shared_link(key_for(db, 2, role, link_lane::main));
+    const std::string bytes = broker::put_back_command(what, ttl_ms);
+    ask(over, bytes, [this, db, what = std::move(what), ttl_ms, attempt](std::string_view reply) mutable {
+        if (!reply.empty() && reply.front() != '-') {
+            ++stats.count.put_backs;
+            log('i', "put back",
+                {{"db", std::to_string(db)},
+                 {"key", what.key},
+                 {"elements", std::to_string(what.elements.size())}});
+            return;
+        }
+        // A lost connection leaves open whether the script ran; running it twice would double the element
+        // only for lists, so the question is settled in favour of not losing it.
+        ++stats.count.put_backs_failed;
+        put_back_retries_.push_back({db, std::move(what), ttl_ms, attempt + 1, now_ + retry_interval});
+    });
+}
+
+void shard_core::unblock_upstream(link& lease, parked_call* call, bool as_error) {
+    const std::string id = std::to_string(lease.upstream_client_id());
+    link* control = upstreams_[lease.key().upstream]->control;
+    ask(*control, resp::command({"CLIENT", "UNBLOCK", id, as_error ? "ERROR" : "TIMEOUT"}),
+        [call](std::string_view) { call->on_unblock_answered(); });
+}
+
+parked_call& shard_core::park(session& client, broker::blocking_call call, link_key key,
+                              std::uint16_t command) {
+    parked_.push_back(std::make_unique<parked_call>(*this, client, std::move(call), key, command));
+    return *parked_.back();
+}
+
+// --- turn
+
+void shard_core::finish_turn() {
+    leases.serve_waiters();
+    for (std::size_t i = 0; i < to_resume_.size() && i < resumes_per_turn_max; ++i) {
+        session* s = to_resume_[i];
+        s->resume_queued_ = false;
+        if (s->life() == session_life::open) s->resume();
+        if (i + 1 == to_resume_.size()) leases.serve_waiters();
+    }
+    to_resume_.clear();
+    for (auto& u : upstreams_) {
+        if (!u->subscriptions.has_commands()) continue;
+        if (!u->listener->ready()) {
+            u->listener->open_now();
+            continue;
+        }
+        u->listener->send_unanswered(u->subscriptions.take_commands());
+    }
+    std::erase_if(parked_, [](const auto& p) { return p->disposable(); });
+    for (const std::uint64_t id : std::exchange(to_check_, {}))
+        if (session* s = find_session(id)) s->check_output();
+    dispose();
+}
+
+void shard_core::dispose() {
+    std::vector<std::uint64_t> later;
+    for (const std::uint64_t id : std::exchange(to_dispose_, {})) {
+        session* s = find_session(id);
+        if (s == nullptr || !s->disposable()) continue;
+        if (s->io != nullptr || s->dirty) {
+            later.push_back(id);  // the socket's side has not let go yet
+            continue;
+        }
+        publish_waiters_.erase(s);
+        sessions_.erase(id);
+    }
+    to_dispose_.insert(to_dispose_.end(), later.begin(), later.end());
+}
+
+void shard_core::begin_drain() {
+    draining_ = true;
+    each_session([](session& s) { s.drain(); });
+}
+
+bool shard_core::drained() const {
+    return sessions_.empty();
+}
+
+// --- counters
+
+std::vector<link*> shard_core::links() const {
+    std::vector<link*> all;
+    for (const auto& l : links_) all.push_back(l.get());
+    leases.each([&](link& l) { all.push_back(&l); });
+    return all;
+}
+
+metrics shard_core::snapshot() {
+    auto& g = stats.now;
+    g = gauges{};
+    each_session([&](session& s) {
+        if (s.life() == session_life::closed) return;
+        ++g.clients;
+        if (s.blocked()) ++g.clients_blocked;
+        if (s.subscribed()) ++g.clients_subscribed;
+        if (s.leased()) ++g.clients_leased;
+        g.output_bytes += s.output().size();
+    });
+    g.leases_in_use = leases.in_use();
+    g.leases_idle = leases.idle();
+    g.lease_waiters = leases.waiting();
+    for (link* l : links()) {
+        g.commands_in_flight += l->in_flight();
+        if (l->key().lane == link_lane::lease) continue;
+        if (l->ready()) {
+            ++g.links_ready;
+        } else if (l->down_since) {
+            ++g.links_down;
+        }
+    }
+    for (const auto& u : upstreams_) g.channels += u->subscriptions.size();
+    for (int db = 0; db < database_count; ++db)
+        stats.upstream_up[static_cast<std::size_t>(db)] = upstream_of(db).control->ready() ? 1 : 0;
+    stats.shards = 1;
+    return metrics(stats);
+}
+
+}  // namespace sidecar

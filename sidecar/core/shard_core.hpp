@@ -1,0 +1,188 @@
+#pragma once
+// Everything one thread owns, without its sockets: sessions, upstream links, leases, subscriptions, parked
+// calls, counters. The I/O layer feeds bytes and time in and, at the end of each turn, takes the lists of
+// what became dirty.
+//
+//   turn:  on_bytes(session | link)*  →  finish_turn()  →  I/O flushes dirty_links, then dirty_sessions
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/put_back.hpp"
+#include "channels/subscription_table.hpp"
+#include "sidecar/core/clock.hpp"
+#include "sidecar/core/command_table.hpp"
+#include "sidecar/core/lease_pool.hpp"
+#include "sidecar/core/link.hpp"
+#include "sidecar/core/metrics.hpp"
+#include "sidecar/core/parked_call.hpp"
+#include "sidecar/core/poller.hpp"
+#include "sidecar/core/process_state.hpp"
+#include "sidecar/core/slowlog.hpp"
+
+namespace sidecar {
+
+class session;
+
+struct client_address {
+    std::string remote;  // "127.0.0.1:52100" or "/path:0"
+    std::string local;
+    bool unix_socket = false;
+    bool tls = false;
+    int descriptor = -1;  // shown in CLIENT LIST
+};
+
+// One Redis instance as this shard sees it; several dbs may live on one.
+struct upstream {
+    redis_url url;
+    int index = 0;
+    link* control = nullptr;
+    link* listener = nullptr;  // carries the subscriptions; opened with the first
+    channels::subscription_table subscriptions;
+    std::optional<time_point> down_since;
+    bool refused = false;  // wrong password
+    bool table_learnt = false;
+    std::string cause;  // of being down
+    std::string version;
+    time_point pinged_at{};
+    bool ping_outstanding = false;
+};
+
+enum class hold_state : std::uint8_t { open, expired, refused };
+
+class shard_core final : public link_events {
+public:
+    shard_core(int index, process_state& process, std::shared_ptr<const runtime> settings);
+    ~shard_core();
+    shard_core(const shard_core&) = delete;
+    shard_core& operator=(const shard_core&) = delete;
+
+    // --- clock, settings
+    void set_now(time_point now) { now_ = now; }
+    [[nodiscard]] time_point now() const { return now_; }
+    [[nodiscard]] std::uint32_t now_us() const;
+    [[nodiscard]] std::int64_t unix_time() const { return unix_time_; }
+    void set_unix_time(std::int64_t seconds) { unix_time_ = seconds; }
+    [[nodiscard]] const runtime& settings() const { return *settings_; }
+    void reload(std::shared_ptr<const runtime> fresh);
+
+    // --- sessions
+    [[nodiscard]] session& open_session(client_address address);
+    [[nodiscard]] session* find_session(std::uint64_t id);
+    template <class F>
+    void each_session(F&& f) {
+        for (auto& [id, s] : sessions_) f(*s);
+    }
+    [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+    void resume_later(session& s);
+    void dispose_later(session& s);
+    // Its output may have outgrown the limit, seen at a moment when it must not be closed.
+    void check_later(session& s);
+    void mark_dirty(session& s);
+
+    // --- upstream
+    [[nodiscard]] upstream& upstream_of(int db);
+    [[nodiscard]] std::vector<std::unique_ptr<upstream>>& upstreams() { return upstreams_; }
+    [[nodiscard]] link& shared_link(const link_key& key);
+    // The link is set apart for the large reply it is carrying; others get a fresh one.
+    void swap_lane(link& busy);
+    [[nodiscard]] link_key key_for(int db, int protocol, link_role role, link_lane lane);
+    [[nodiscard]] hold_state hold_of(const link& which);
+    // Runs a command of the sidecar's own; `done` gets the reply, or an empty text when the connection was
+    // lost.
+    void ask(link& over, std::string_view command_bytes, std::function<void(std::string_view reply)> done);
+    void put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt = 0);
+    void unblock_upstream(link& lease, parked_call* call, bool as_error);
+
+    // --- parked calls
+    parked_call& park(session& client, broker::blocking_call call, link_key key, std::uint16_t command);
+
+    // --- subscriptions
+    void want(int upstream_index, channels::name_kind kind, std::string_view name);
+    void leave(int upstream_index, channels::name_kind kind, std::string_view name, session* member);
+    void wait_for_subscription(session& s) { publish_waiters_.insert(&s); }
+    void resume_publishers();
+
+    // --- turn and time
+    void finish_turn();
+    void on_time();
+    void begin_drain();
+    [[nodiscard]] bool drained() const;
+    [[nodiscard]] bool draining() const { return draining_; }
+
+    // What the I/O layer must look at after the turn; it clears them.
+    std::vector<session*> dirty_sessions;
+    std::vector<link*> dirty_links;
+
+    // --- counters
+    metrics stats;
+    slowlog slow;
+    [[nodiscard]] metrics snapshot();
+    [[nodiscard]] std::vector<link*> links() const;
+
+    // --- link_events
+    void on_link_dirty(link& which) override;
+    void on_link_ready(link& which) override;
+    void on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) override;
+    void on_link_push(link& which, std::string_view frame) override;
+    bool on_link_unsolicited(link& which, std::string_view bytes) override;
+    void on_link_answer(link& which, const upstream_entry& entry, std::string_view command_bytes,
+                        std::string_view first_bytes) override;
+
+    void log(char level, std::string_view event, std::vector<std::pair<std::string, std::string>> fields);
+
+    const int index;
+    process_state& process;
+    command_table commands;
+    lease_pool leases;
+    poller polls;
+    std::string scratch;  // for a command re-encoded on its way; valid until the next use
+
+private:
+    [[nodiscard]] handshake_settings settings_for(const link_key& key) const;
+    [[nodiscard]] std::unique_ptr<link> make_link(const link_key& key);
+    void learn_commands(upstream& from);
+    void on_subscription_push(upstream& from, std::string_view frame);
+    void deliver_message(upstream& from, channels::name_kind kind, std::string_view topic,
+                         std::string_view channel, std::string_view frame);
+    void watch_health(upstream& u);
+    void expire_holds();
+    void sweep();
+    void dispose();
+    void drop_subscriptions_state(upstream& u);
+    void add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us);
+
+    std::shared_ptr<const runtime> settings_;
+    time_point now_{};
+    time_point started_{};
+    std::int64_t unix_time_ = 0;
+    std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
+    std::vector<std::unique_ptr<upstream>> upstreams_;
+    std::array<int, 16> upstream_index_of_db_{};
+    std::vector<std::unique_ptr<link>> links_;  // shared, control and subscription links
+    std::vector<std::unique_ptr<parked_call>> parked_;
+    std::vector<session*> to_resume_;
+    std::vector<std::uint64_t> to_dispose_;
+    std::vector<std::uint64_t> to_check_;
+    time_point swept_at_{};
+    std::set<session*> publish_waiters_;
+    struct retry {
+        int db;
+        broker::popped what;
+        std::optional<std::int64_t> ttl_ms;
+        int attempt;
+        time_point at;
+    };
+    std::vector<retry> put_back_retries_;
+    bool draining_ = false;
+    std::uint64_t seed_ = 0;
+};
+
+}  // namespace sidecar

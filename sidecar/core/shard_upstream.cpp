@@ -1,0 +1,316 @@
+// What a shard makes of its links' events: health, holds, subscriptions, counters.
+#include <algorithm>
+
+#include "channels/name_ownership.hpp"
+#include "resp/reply_scanner.hpp"
+#include "resp/value.hpp"
+#include "resp/writer.hpp"
+#include "sidecar/core/session.hpp"
+#include "sidecar/core/shard_core.hpp"
+
+namespace sidecar {
+
+using channels::name_kind;
+
+namespace {
+
+constexpr std::size_t shared_frame_bytes_min = 1'024;  // larger messages are shared, smaller ones copied
+constexpr std::chrono::seconds ping_interval{1};
+constexpr std::chrono::milliseconds sweep_interval{100};
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+    return text.substr(0, prefix.size()) == prefix;
+}
+
+channels::subscriber* as_subscriber(session* s) {
+    return reinterpret_cast<channels::subscriber*>(s);
+}
+session* as_session(channels::subscriber* s) {
+    return reinterpret_cast<session*>(s);
+}
+
+std::optional<name_kind> kind_of(std::string_view verb) {
+    if (verb == "subscribe" || verb == "unsubscribe" || verb == "message") return name_kind::channel;
+    if (verb == "psubscribe" || verb == "punsubscribe" || verb == "pmessage") return name_kind::pattern;
+    if (verb == "ssubscribe" || verb == "sunsubscribe" || verb == "smessage") return name_kind::shard_channel;
+    return std::nullopt;
+}
+
+// The bulk at the front of `bytes`, which is then shortened by it.
+std::string_view take_bulk(std::string_view& bytes) {
+    const std::size_t end = bytes.find("\r\n");
+    if (bytes.empty() || bytes.front() != '$' || end == std::string_view::npos) return {};
+    std::size_t length = 0;
+    for (const char c : bytes.substr(1, end - 1)) length = length * 10 + static_cast<std::size_t>(c - '0');
+    const auto body = bytes.substr(end + 2, length);
+    bytes.remove_prefix(std::min(bytes.size(), end + 2 + length + 2));
+    return body;
+}
+
+}  // namespace
+
+void shard_core::on_link_dirty(link& which) {
+    if (which.dirty) return;
+    which.dirty = true;
+    dirty_links.push_back(&which);
+}
+
+void shard_core::on_link_ready(link& which) {
+    ++stats.count.links_opened;
+    which.down_since.reset();
+    auto& u = *upstreams_[which.key().upstream];
+    if (!which.confined() && which.key().role != link_role::full) {
+        ++stats.count.unconfined_links;
+        log('w', "upstream forbids ACL SETUSER: scripts are not confined to their db",
+            {{"upstream", masked(u.url)}, {"db", std::to_string(which.key().database)}});
+    }
+    u.refused = false;
+    if (which.key().lane == link_lane::control) {
+        if (u.down_since) log('i', "upstream is back", {{"upstream", masked(u.url)}});
+        u.down_since.reset();
+        u.cause.clear();
+        u.ping_outstanding = false;
+        if (!which.server_version().empty()) u.version = which.server_version();
+        learn_commands(u);
+        for (auto& l : links_)
+            if (l->key().upstream == u.index && l->down_since) l->retry_soon();
+    }
+    if (which.key().lane == link_lane::subscription) {
+        u.subscriptions.replay();
+        if (u.subscriptions.size() > 0 && which.losses() > 0) ++stats.count.subscription_gaps;
+    }
+}
+
+void shard_core::on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) {
+    auto& u = *upstreams_[which.key().upstream];
+    if (how == link_fall::lost) ++stats.count.links_lost;
+    if (how == link_fall::lost && why == handshake_state::failed) ++stats.count.link_framing_errors;
+    if (how != link_fall::closed_by_us && !which.down_since) which.down_since = now_;
+    if (why == handshake_state::refused) {
+        if (!u.refused)
+            log('e', "upstream refused the sidecar's password",
+                {{"upstream", masked(u.url)}, {"cause", std::string(cause)}});
+        u.refused = true;
+    }
+    if (which.key().lane == link_lane::control && how != link_fall::closed_by_us) {
+        if (!u.down_since) {
+            u.down_since = now_;
+            log('w', "upstream is away", {{"upstream", masked(u.url)}, {"cause", std::string(cause)}});
+        }
+        u.cause = cause;
+        which.open_now();
+    }
+    if (which.key().lane == link_lane::subscription) drop_subscriptions_state(u);
+    if (which.key().lane == link_lane::lease && how == link_fall::lost) {
+        each_session([&](session& s) {
+            if (s.lease() == &which) s.on_lease_down(cause);
+        });
+    }
+}
+
+// Nothing is subscribed upstream any more; what is wanted is pending again until replayed.
+void shard_core::drop_subscriptions_state(upstream& u) {
+    u.subscriptions.each(
+        [&](name_kind kind, const std::string& name, const channels::subscription_table::topic& t) {
+            if (!t.ready()) return;
+            process.registry.add_upstream(u.index, kind, name, -1);
+            if (t.interest > 0) process.registry.begin_pending(u.index, kind, name);
+        });
+    u.subscriptions.on_lost();
+    if (u.subscriptions.size() > 0) u.listener->open_now();
+}
+
+void shard_core::want(int upstream_index, name_kind kind, std::string_view name) {
+    auto& u = *upstreams_[static_cast<std::size_t>(upstream_index)];
+    if (u.subscriptions.want(kind, name) != channels::subscription_table::effect::first) return;
+    process.registry.begin_pending(u.index, kind, name);
+    if (!u.listener->ready()) u.listener->open_now();
+}
+
+void shard_core::leave(int upstream_index, name_kind kind, std::string_view name, session* member) {
+    auto& u = *upstreams_[static_cast<std::size_t>(upstream_index)];
+    const bool was_ready = u.subscriptions.ready(kind, name);
+    if (u.subscriptions.leave(kind, name, member == nullptr ? nullptr : as_subscriber(member)) !=
+        channels::subscription_table::effect::last)
+        return;
+    if (was_ready) {
+        process.registry.add_upstream(u.index, kind, name, -1);
+        return;
+    }
+    for (const int shard : process.registry.end_pending(u.index, kind, name))
+        process.post(shard, [](shard_core& s) { s.resume_publishers(); });
+}
+
+void shard_core::on_link_push(link& which, std::string_view frame) {
+    auto& u = *upstreams_[which.key().upstream];
+    if (which.key().lane == link_lane::subscription) return on_subscription_push(u, frame);
+    if (which.key().lane != link_lane::lease) return;
+    each_session([&](session& s) {
+        if (s.lease() == &which) s.on_lease_push(frame);
+    });
+}
+
+bool shard_core::on_link_unsolicited(link& which, std::string_view bytes) {
+    if (which.key().lane != link_lane::lease) return false;
+    bool taken = false;
+    each_session([&](session& s) {
+        if (s.lease() == &which) taken = s.on_lease_stream(bytes);
+    });
+    return taken;
+}
+
+void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
+    std::string_view rest = frame.substr(std::min(frame.size(), frame.find("\r\n") + 2));
+    const std::string_view verb = take_bulk(rest);
+    const auto kind = kind_of(verb);
+    if (!kind) return;
+    const std::string_view topic = take_bulk(rest);
+    if (verb.ends_with("message")) {
+        const std::string_view channel = *kind == name_kind::pattern ? take_bulk(rest) : topic;
+        return deliver_message(from, *kind, topic, channel, frame);
+    }
+    if (verb.find("un") != std::string_view::npos && verb.find("un") <= 1) return;
+    const bool was_wanted = from.subscriptions.find(*kind, topic) != nullptr &&
+                            from.subscriptions.find(*kind, topic)->interest > 0;
+    const auto waiters = from.subscriptions.on_confirmed(*kind, topic);
+    if (was_wanted && from.subscriptions.ready(*kind, topic)) {
+        process.registry.add_upstream(from.index, *kind, topic, 1);
+        for (const int shard : process.registry.end_pending(from.index, *kind, topic))
+            process.post(shard, [](shard_core& s) { s.resume_publishers(); });
+    }
+    for (auto* waiter : waiters) as_session(waiter)->on_subscription_ready();
+}
+
+void shard_core::deliver_message(upstream& from, name_kind kind, std::string_view topic,
+                                 std::string_view channel, std::string_view frame) {
+    auto* t = from.subscriptions.find(kind, topic);
+    if (t == nullptr) return;
+    shared_frame shared;
+    shared_frame shared_resp2;
+    if (frame.size() >= shared_frame_bytes_min) {
+        shared = std::make_shared<const std::string>(frame);
+        auto other = std::make_shared<std::string>(frame);
+        other->front() = '*';
+        shared_resp2 = std::move(other);
+    }
+    const bool split = settings_->rules.mode() == policy_mode::strict;
+    for (std::size_t i = 0; i < t->members.size(); ++i) {
+        session* s = as_session(t->members[i]);
+        if (split && !channels::may_use(s->database(), channel)) {
+            ++stats.count.messages_filtered;
+            continue;
+        }
+        s->on_message(frame, shared, shared_resp2);
+    }
+}
+
+void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::string_view command_bytes,
+                                std::string_view first_bytes) {
+    if (entry.use == reply_use::internal) return;
+    auto& c = stats.of(entry.database, entry.command);
+    const bool error = !first_bytes.empty() && first_bytes.front() == '-' && entry.use != reply_use::poison;
+    if (error) {
+        ++c.errors;
+        if (starts_with(first_bytes, "-READONLY"))
+            which.retire_when_idle = which.key().lane == link_lane::main;
+        if (first_bytes.find("executing the script") != std::string_view::npos ||
+            starts_with(first_bytes, "-NOPERM"))
+            stats.refused("upstream-acl", entry.database);
+    }
+    if (entry.use == reply_use::blocking) return;  // its time is the caller's wish
+    const std::uint32_t us = now_us() - entry.submitted_us;
+    c.add_latency(us);
+    const auto limit = settings_->settings.slowlog_slower_than.count();
+    if (limit >= 0 && us >= static_cast<std::uint64_t>(limit)) add_slow(entry, command_bytes, us);
+}
+
+void shard_core::add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us) {
+    const auto* s = dynamic_cast<session*>(entry.owner);
+    if (s == nullptr) return;
+    slow_command slow_entry;
+    slow_entry.unix_time = unix_time_;
+    slow_entry.duration_us = us;
+    slow_entry.database = entry.database;
+    slow_entry.client_address = s->address().remote;
+    slow_entry.client_name = s->name();
+    std::string_view rest =
+        command_bytes.substr(std::min(command_bytes.size(), command_bytes.find("\r\n") + 2));
+    while (!rest.empty() && slow_entry.args.size() < slowlog::args_max) {
+        const auto arg = take_bulk(rest);
+        slow_entry.args.emplace_back(arg.substr(0, slowlog::arg_bytes_max));
+    }
+    slow.add(std::move(slow_entry));
+}
+
+void shard_core::learn_commands(upstream& from) {
+    if (from.table_learnt) return;
+    from.table_learnt = true;
+    ask(*from.control, resp::command({"COMMAND"}), [this, &from](std::string_view reply) {
+        const auto value = resp::parse_value(reply);
+        if (!value || !value->is_aggregate()) {
+            from.table_learnt = false;
+            return;
+        }
+        const std::size_t changed = commands.learn(*value);
+        if (changed > 0 && index == 0)
+            log('i', "commands learnt from upstream",
+                {{"upstream", masked(from.url)}, {"changed", std::to_string(changed)}});
+    });
+}
+
+void shard_core::watch_health(upstream& u) {
+    if (!u.control->ready()) {
+        if (!u.down_since && u.control->state() == link_state::idle) u.control->open_now();
+        return;
+    }
+    if (u.ping_outstanding || now_ - u.pinged_at < ping_interval) return;
+    u.pinged_at = now_;
+    u.ping_outstanding = true;
+    ask(*u.control, resp::command({"PING"}), [&u](std::string_view) { u.ping_outstanding = false; });
+}
+
+void shard_core::expire_holds() {
+    for (auto& l : links_)
+        if (!l->ready() && !l->idle() && hold_of(*l) != hold_state::open) l->expire_held();
+    leases.each([&](link& l) {
+        if (!l.ready() && !l.idle() && hold_of(l) != hold_state::open) l.expire_held();
+    });
+}
+
+// What need not be looked at in every tick.
+void shard_core::sweep() {
+    swept_at_ = now_;
+    each_session([&](session& s) {
+        s.on_time(now_);
+        if (s.link_ != nullptr && s.link_->retired() && s.entries_ == 0) s.link_ = nullptr;
+    });
+    leases.tidy(now_);
+    std::erase_if(links_, [this](const auto& l) {
+        if (!l->retired() || l->io != nullptr || l->dirty) return false;
+        bool used = false;
+        each_session([&](session& s) { used = used || s.link_ == l.get(); });
+        return !used;
+    });
+}
+
+void shard_core::on_time() {
+    for (auto& u : upstreams_) watch_health(*u);
+    expire_holds();
+    polls.on_time(now_);
+    for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_time(now_);
+    for (auto& l : links_) {
+        if (l->retire_when_idle && l->idle() && !l->retired()) l->retire();
+        if (!l->ready() && !l->retired()) on_link_dirty(*l);  // a waiting time may be over
+    }
+    leases.each([&](link& l) {
+        if (!l.ready() && !l.retired()) on_link_dirty(l);
+    });
+    if (now_ - swept_at_ >= sweep_interval) sweep();
+    auto due = std::partition(put_back_retries_.begin(), put_back_retries_.end(),
+                              [&](const retry& r) { return r.at > now_; });
+    std::vector<retry> again(std::make_move_iterator(due), std::make_move_iterator(put_back_retries_.end()));
+    put_back_retries_.erase(due, put_back_retries_.end());
+    for (auto& r : again) put_back(r.db, std::move(r.what), r.ttl_ms, r.attempt);
+}
+
+}  // namespace sidecar

@@ -1,0 +1,86 @@
+#include "sidecar/core/subscription_registry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "resp/glob.hpp"
+
+namespace sidecar {
+
+void subscription_registry::change(int upstream, kind k, std::string_view name, std::int64_t numbers::*member,
+                                   int by) {
+    auto& map = of(k);
+    const auto it = map.try_emplace(key{upstream, std::string(name)}).first;
+    it->second.*member = std::max<std::int64_t>(0, it->second.*member + by);
+    if (it->second.gone()) map.erase(it);
+}
+
+void subscription_registry::add_upstream(int upstream, kind k, std::string_view name, int by) {
+    const std::lock_guard lock(mutex_);
+    change(upstream, k, name, &numbers::upstream, by);
+    subscribed_count_.fetch_add(by, std::memory_order_release);
+}
+
+void subscription_registry::add_client(int upstream, kind k, std::string_view name, int by) {
+    const std::lock_guard lock(mutex_);
+    change(upstream, k, name, &numbers::clients, by);
+}
+
+void subscription_registry::begin_pending(int upstream, kind k, std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    change(upstream, k, name, &numbers::pending, 1);
+    pending_count_.fetch_add(1, std::memory_order_release);
+}
+
+std::set<int> subscription_registry::end_pending(int upstream, kind k, std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    change(upstream, k, name, &numbers::pending, -1);
+    pending_count_.fetch_sub(1, std::memory_order_release);
+    return std::exchange(waiting_shards_, {});
+}
+
+bool subscription_registry::must_wait(int upstream, kind k, std::string_view channel, int shard) {
+    if (!any_pending()) return false;
+    const std::lock_guard lock(mutex_);
+    const auto exact = of(k).find(key{upstream, std::string(channel)});
+    bool wait = exact != of(k).end() && exact->second.pending > 0;
+    if (k == kind::channel) {
+        for (const auto& [name, n] : of(kind::pattern)) {
+            if (wait) break;
+            wait = name.first == upstream && n.pending > 0 && resp::glob_match(name.second, channel);
+        }
+    }
+    if (wait) waiting_shards_.insert(shard);
+    return wait;
+}
+
+bool subscription_registry::must_wait_for_any(int upstream, int shard) {
+    (void)upstream;
+    if (!any_pending()) return false;
+    const std::lock_guard lock(mutex_);
+    if (!any_pending()) return false;
+    waiting_shards_.insert(shard);
+    return true;
+}
+
+std::int64_t subscription_registry::subscribers(int upstream, kind k, std::string_view channel,
+                                                std::int64_t count) {
+    const std::lock_guard lock(mutex_);
+    const auto it = of(k).find(key{upstream, std::string(channel)});
+    if (it == of(k).end()) return count;
+    return std::max<std::int64_t>(0, count - it->second.upstream + it->second.clients);
+}
+
+std::int64_t subscription_registry::receivers(int upstream, kind k, std::string_view channel,
+                                              std::int64_t count) {
+    if (!any_subscribed()) return count;
+    std::int64_t result = subscribers(upstream, k, channel, count);
+    if (k != kind::channel) return result;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, n] : of(kind::pattern))
+        if (name.first == upstream && resp::glob_match(name.second, channel))
+            result += n.clients - n.upstream;
+    return std::max<std::int64_t>(0, result);
+}
+
+}  // namespace sidecar
