@@ -19,8 +19,11 @@ PATIENT = {"max_retries": 100, "interval_start": 0, "interval_step": 0.05, "inte
 def build(url):
     app = Celery("shop", broker=url, backend=url)
     app.conf.update(
-        broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "unacked_restore_interval": 1,
-                                  "unacked_restore_throttle": 1},
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+        },
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         task_publish_retry_policy=PATIENT,

@@ -1,36 +1,29 @@
-"""A prefork Celery worker in a process group of its own, and the journal of what its tasks ran."""
+"""A prefork Celery worker, and the journal of what its tasks ran."""
 
-import os
-import pathlib
-import signal
-import subprocess
 import sys
 import uuid
 
 from clients.celery_app import build
+from clients.process_group import ProcessGroup
 from support import eventually
-from support.processes import Process
-
-TESTS = pathlib.Path(__file__).resolve().parents[1]
 
 
-class CeleryWorker(Process):
-    def __init__(self, stack, journal, concurrency=2, queues="default", start=True, **environment):
+class CeleryWorker(ProcessGroup):
+    def __init__(self, stack, journal, concurrency=2, queues="default", start=True):
         super().__init__("celery")
         self.node = f"worker-{uuid.uuid4().hex[:8]}@tests"
         self.concurrency = concurrency
         self.queues = queues
-        self.env = {**os.environ, **stack.environment, "PYTHONPATH": str(TESTS), "RUNS_FILE": str(journal),
-                    "PYTHONUNBUFFERED": "1", **environment}
+        self.environment = {**stack.environment, "RUNS_FILE": str(journal)}
         if start:
             self.start()
 
     def start(self):
-        arguments = [sys.executable, "-m", "celery", "-A", "clients.celery_app", "worker", "-n", self.node,
-                     "-P", "prefork", "-c", str(self.concurrency), "-Q", self.queues, "-E", "-l", "info"]
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=self.env, cwd=self.directory, start_new_session=True)
+        options = f"-n {self.node} -P prefork -c {self.concurrency} -Q {self.queues} -E -l info"
+        self.spawn_group(
+            [sys.executable, "-m", "celery", "-A", "clients.celery_app", "worker", *options.split()],
+            self.environment,
+        )
         return self
 
     def wait_ready(self):
@@ -40,16 +33,6 @@ class CeleryWorker(Process):
 
         eventually(ready, 40, message=f"the worker did not become ready:\n{self.log_tail()}")
         return self
-
-    def kill_group(self):
-        """Power loss: the worker and its pool at once."""
-        if self.running:
-            os.killpg(self.pid, signal.SIGKILL)
-            self.process.wait()
-
-    def close(self):
-        self.kill_group()
-        super().close()
 
 
 class CeleryService:

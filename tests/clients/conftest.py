@@ -1,6 +1,7 @@
 """Fixtures of the client scenarios. `stack` runs with four shards unless a module asks for more."""
 
 import pytest
+import redis
 from django.conf import settings
 
 from clients.stack import THREADS_DEFAULT, Stack
@@ -19,6 +20,26 @@ def empty(stack):
     stack.upstream("SCRIPT", "FLUSH")
     yield stack
     stack.check_alive()
+
+
+@pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])
+def protocol(request):
+    return request.param
+
+
+@pytest.fixture
+def connect(empty, protocol):
+    """Opens redis-py clients of the protocol; closes them."""
+    opened = []
+
+    def open_client(db=0, **options):
+        client = redis.Redis.from_url(empty.url(db), **{"protocol": protocol, **options})
+        opened.append(client)
+        return client
+
+    yield open_client
+    for client in opened:
+        client.close()
 
 
 def pytest_configure():

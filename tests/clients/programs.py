@@ -3,6 +3,7 @@
 A toolchain that is missing skips the tests aloud; a build that fails, fails them.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -30,24 +31,27 @@ def need(tool, oldest, version_arguments=("--version",)):
 
 
 def run(command, directory, environment=None, seconds=600):
-    done = subprocess.run([str(part) for part in command], cwd=directory, capture_output=True, text=True,
-                          timeout=seconds, env={**os.environ, **(environment or {})})
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={**os.environ, **(environment or {})},
+    )
+    assert done.returncode == 0, (
+        f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    )
     return done.stdout
 
 
-class locked:
+@contextlib.contextmanager
+def locked(directory):
     """One build at a time, also between two test runs."""
-
-    def __init__(self, directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        self.file = open(directory / ".lock", "w")
-
-    def __enter__(self):
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_):
-        self.file.close()
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def node_program(name):
@@ -71,7 +75,11 @@ def go_program(name):
     need("go", (1, 26), ["version"])
     directory = BUILD / "go"
     with locked(directory):
-        run(["go", "build", "-p", "2", "-o", directory / name, f"./{name}"], HERE / "go", {"GOFLAGS": "-mod=readonly"})
+        run(
+            ["go", "build", "-p", "2", "-o", directory / name, f"./{name}"],
+            HERE / "go",
+            {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"},
+        )
     return [str(directory / name)]
 
 
@@ -79,7 +87,11 @@ def rust_program(name):
     need("cargo", (1, 88))
     directory = BUILD / "rust"
     with locked(directory):
-        run(["cargo", "build", "--quiet", "--locked", "-j2"], HERE / "rust", {"CARGO_TARGET_DIR": str(directory)})
+        run(
+            ["cargo", "build", "--quiet", "--locked", "-j2"],
+            HERE / "rust",
+            {"CARGO_TARGET_DIR": str(directory)},
+        )
     return [str(directory / "debug" / name)]
 
 

@@ -23,6 +23,7 @@ def service(empty, tmp_path):
 
 def wait_until_visible_again(service):
     """Until the unacknowledged message may be restored: workers compare its score with their clock."""
+
     def due():
         scores = service.stack.upstream("ZRANGE", "unacked_index", 0, -1, "WITHSCORES", db=2)
         return scores and float(scores[1]) + VISIBILITY_TIMEOUT < time.time()
@@ -32,7 +33,7 @@ def wait_until_visible_again(service):
 
 def test_priorities_decide_the_order(service):
     for priority in (9, 6, 3, 0):
-        for number in range(5):
+        for _ in range(5):
             service.send("record", f"p{priority}", priority=priority)
     assert service.queued() == 20
     service.worker.start()
@@ -42,8 +43,11 @@ def test_priorities_decide_the_order(service):
 
 def test_queues_are_served_together(service):
     service.worker.queues = "default,mail,reports"
-    results = [service.send("add", number, 1, queue=queue)
-               for number in range(10) for queue in ("default", "mail", "reports")]
+    results = [
+        service.send("add", number, 1, queue=queue)
+        for number in range(10)
+        for queue in ("default", "mail", "reports")
+    ]
     service.worker.start()
     assert sorted(result.get(timeout=SECONDS) for result in results) == sorted(list(range(1, 11)) * 3)
 

@@ -86,8 +86,7 @@ def test_every_task_runs_when_redis_dies_under_load(service, tmp_path):
     publisher.join(SECONDS)
     assert len(published) == 100, "publishing did not get through the outage"
     wanted = {*labels, *published}
-    eventually(lambda: wanted <= set(service.runs()), SECONDS,
-               message="lost tasks")
+    eventually(lambda: wanted <= set(service.runs()), SECONDS, message="lost tasks")
     consumes_again(service)
 
 

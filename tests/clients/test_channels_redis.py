@@ -12,7 +12,7 @@ from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.test import override_settings
 
-from clients.celery_worker import TESTS
+from clients.process_group import TESTS
 from clients.stack import THREADS_BOTH
 from clients.waiting import becomes_true
 
@@ -41,7 +41,9 @@ def run(empty):
                 await asyncio.wait_for(scenario(make), 60)
             finally:
                 for layer in layers:
-                    await layer.flush() if isinstance(layer, RedisPubSubChannelLayer) else await layer.close_pools()
+                    await layer.flush() if isinstance(
+                        layer, RedisPubSubChannelLayer
+                    ) else await layer.close_pools()
 
         asyncio.run(main())
 
@@ -188,7 +190,9 @@ class Guest(ApplicationCommunicator):
     """A WebSocket as the server would speak for it."""
 
     def __init__(self):
-        super().__init__(Chat.as_asgi(), {"type": "websocket", "path": "/chat", "headers": [], "subprotocols": []})
+        super().__init__(
+            Chat.as_asgi(), {"type": "websocket", "path": "/chat", "headers": [], "subprotocols": []}
+        )
 
     async def connect(self):
         await self.send_input({"type": "websocket.connect"})
@@ -231,10 +235,20 @@ def test_groups_across_processes(run, empty, kind):
     """Each process has two members; every member gets every message, in order."""
 
     async def scenario(make):
-        processes = [await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "clients.channels_member", kind, empty.channels_url, "40",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PYTHONPATH": str(TESTS)},
-        ) for _ in range(3)]
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "clients.channels_member",
+                kind,
+                empty.channels_url,
+                "40",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={"PYTHONPATH": str(TESTS)},
+            )
+            for _ in range(3)
+        ]
         try:
             for process in processes:
                 assert await asyncio.wait_for(process.stdout.readline(), 20) == b"joined\n"

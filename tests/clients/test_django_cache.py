@@ -12,8 +12,10 @@ from django.test import override_settings
 
 from support import eventually
 
-BACKENDS = {"builtin": "django.core.cache.backends.redis.RedisCache",
-            "django_redis": "django_redis.cache.RedisCache"}
+BACKENDS = {
+    "builtin": "django.core.cache.backends.redis.RedisCache",
+    "django_redis": "django_redis.cache.RedisCache",
+}
 
 
 @pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())
@@ -32,8 +34,13 @@ def django_redis(empty):
 
 
 def test_values_come_back_as_they_were(cache):
-    value = {"name": "Möbel", "price": decimal.Decimal("12.50"), "at": datetime.datetime(2026, 1, 2, 3, 4),
-             "raw": bytes(range(256)), "nested": [1, 2.5, None, {"deep": ("tuple",)}]}
+    value = {
+        "name": "Möbel",
+        "price": decimal.Decimal("12.50"),
+        "at": datetime.datetime(2026, 1, 2, 3, 4),
+        "raw": bytes(range(256)),
+        "nested": [1, 2.5, None, {"deep": ("tuple",)}],
+    }
     cache.set("product", value)
     assert cache.get("product") == value
     assert cache.get("missing", "default") == "default"

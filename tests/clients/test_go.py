@@ -4,9 +4,28 @@ import pytest
 
 from clients.programs import go_program, run_scenario, scenario_names
 
-GO_REDIS = ["pipelines", "replies", "transactions", "watch", "pubsub", "blocking", "cancelled", "scripts", "streams"]
-RUEIDIS = ["pipelining", "caching", "caching-many", "without-cache", "watch", "pubsub", "blocking", "cancelled",
-           "scripts"]
+GO_REDIS = [
+    "pipelines",
+    "replies",
+    "transactions",
+    "watch",
+    "pubsub",
+    "blocking",
+    "cancelled",
+    "scripts",
+    "streams",
+]
+RUEIDIS = [
+    "pipelining",
+    "caching",
+    "caching-many",
+    "without-cache",
+    "watch",
+    "pubsub",
+    "blocking",
+    "cancelled",
+    "scripts",
+]
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,43 @@ import pytest
 
 from clients.programs import node_program, run_scenario, scenario_names
 
-IOREDIS = ["pipelines", "autopipelining", "transactions", "watch", "pubsub", "blocking", "ordering", "scripts",
-           "streams", "scanning", "databases", "reconnecting"]
-NODE_REDIS = ["pipelines", "types", "transactions", "watch", "pubsub", "blocking", "scripts", "caching", "scanning",
-              "reconnecting"]
-BULLMQ = ["results", "retries", "priorities", "delays", "flows", "pausing", "repeating", "stalled", "shutdown"]
+IOREDIS = [
+    "pipelines",
+    "autopipelining",
+    "transactions",
+    "watch",
+    "pubsub",
+    "blocking",
+    "ordering",
+    "scripts",
+    "streams",
+    "scanning",
+    "databases",
+    "reconnecting",
+]
+NODE_REDIS = [
+    "pipelines",
+    "types",
+    "transactions",
+    "watch",
+    "pubsub",
+    "blocking",
+    "scripts",
+    "caching",
+    "scanning",
+    "reconnecting",
+]
+BULLMQ = [
+    "results",
+    "retries",
+    "priorities",
+    "delays",
+    "flows",
+    "pausing",
+    "repeating",
+    "stalled",
+    "shutdown",
+]
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +71,8 @@ def test_bullmq(empty, program, scenario):
     run_scenario(program("bullmq"), scenario, empty)
 
 
-@pytest.mark.parametrize("name, scenarios", [("ioredis", IOREDIS), ("node_redis", NODE_REDIS), ("bullmq", BULLMQ)])
+@pytest.mark.parametrize(
+    "name, scenarios", [("ioredis", IOREDIS), ("node_redis", NODE_REDIS), ("bullmq", BULLMQ)]
+)
 def test_no_scenario_is_left_out(program, name, scenarios):
     assert scenario_names(program(name)) == scenarios

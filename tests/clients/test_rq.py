@@ -1,7 +1,5 @@
 """rq: a forking worker with its scheduler, on the broker's db."""
 
-import os
-import subprocess
 import sys
 from datetime import timedelta
 
@@ -12,22 +10,17 @@ from rq.command import send_shutdown_command, send_stop_job_command
 from rq.job import JobStatus
 
 from clients import rq_jobs
-from clients.celery_worker import TESTS
+from clients.process_group import ProcessGroup
 from support import eventually
-from support.processes import Process
 
 SECONDS = 30
 
 
-class RqWorker(Process):
+class RqWorker(ProcessGroup):
     def __init__(self, stack, journal, *queues):
         super().__init__("rq")
-        environment = {"PYTHONPATH": str(TESTS), "RUNS_FILE": str(journal)}
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "rq.cli", "worker", "--with-scheduler", "--url", stack.broker_url, *queues],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment},
-                cwd=self.directory)
+        arguments = ["-m", "rq.cli", "worker", "--with-scheduler", "--url", stack.broker_url, *queues]
+        self.spawn_group([sys.executable, *arguments], {"RUNS_FILE": str(journal)})
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +52,12 @@ def queue(worker, connection):
 
 
 def finished(job):
-    eventually(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, SECONDS, 0.02,
-               message=f"{job.id} is {job.get_status()}")
+    eventually(
+        lambda: job.get_status(refresh=True) == JobStatus.FINISHED,
+        SECONDS,
+        0.02,
+        message=f"{job.id} is {job.get_status()}",
+    )
     return job.return_value(refresh=True)
 
 
@@ -119,8 +116,11 @@ def test_a_running_job_is_stopped(queue, connection, journal):
 
 def test_the_worker_is_listed_and_shut_down_by_command(stack, connection, journal):
     with RqWorker(stack, journal, "other") as process:
+
         def known():
-            return [worker for worker in Worker.all(connection=connection) if worker.queue_names() == ["other"]]
+            return [
+                worker for worker in Worker.all(connection=connection) if worker.queue_names() == ["other"]
+            ]
 
         worker = eventually(known, SECONDS)[0]
         assert worker.pid == process.pid

@@ -4,8 +4,20 @@ import pytest
 
 from clients.programs import run_scenario, rust_program, scenario_names
 
-SCENARIOS = ["multiplexed", "pipelines", "replies", "scripts", "streams", "watch", "pubsub", "pushes", "blocking",
-             "cancelled", "caching", "manager"]
+SCENARIOS = [
+    "multiplexed",
+    "pipelines",
+    "replies",
+    "scripts",
+    "streams",
+    "watch",
+    "pubsub",
+    "pushes",
+    "blocking",
+    "cancelled",
+    "caching",
+    "manager",
+]
 
 
 @pytest.fixture(scope="module")
