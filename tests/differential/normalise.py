@@ -22,6 +22,7 @@ REASONS = {
     "error_code": "Redis puts addresses or internals into the message: only the error code is compared",
 }
 
+HELLO_REPLY = re.compile(rb"[*%]\d+\r\n\$6\r\nserver\r\n")
 UNORDERED = {"SMEMBERS", "SINTER", "SUNION", "SDIFF", "KEYS"}
 RANDOM = {"SPOP", "SRANDMEMBER", "RANDOMKEY", "HRANDFIELD", "ZRANDMEMBER", "TIME", "LASTSAVE"}
 SCANS = {"SCAN", "SSCAN", "HSCAN", "ZSCAN"}
@@ -98,6 +99,10 @@ def _pattern_message(frame):
 BY_NAME = {name: globals()[name] for name in REASONS if name != "pattern_order"}
 
 
+def hellos(frames):
+    return [hello(frame) if HELLO_REPLY.match(frame) else frame for frame in frames]
+
+
 def automatic(command):
     if command in UNORDERED:
         return "unordered"
@@ -113,6 +118,6 @@ def normalise(step, frames):
     if step.normaliser:
         return [BY_NAME[step.normaliser](frame) for frame in frames]
     if len(step.commands) != len(frames):
-        return frames
+        return hellos(frames)
     names = map(automatic, step.commands)
     return [BY_NAME[name](frame) if name else frame for name, frame in zip(names, frames)]

@@ -96,7 +96,7 @@ class RawClient:
         self._buffer += data
 
     def _drain_after_reset(self):
-        while not self.closed and self._readable(1):
+        while not self.closed and self.wait_readable(1):
             self._receive()
         self.closed = True
 
@@ -115,7 +115,7 @@ class RawClient:
 
     def available(self):
         """All complete frames that have arrived, without waiting."""
-        while not self.closed and self._readable(0):
+        while not self.closed and self.wait_readable(0):
             self._receive()
         frames = []
         while (frame := self._take_frame()) is not None:
@@ -127,7 +127,7 @@ class RawClient:
         """Bytes of a frame that is not complete yet."""
         return bytes(self._buffer)
 
-    def _readable(self, seconds):
+    def wait_readable(self, seconds):
         if getattr(self.socket, "pending", None) and self.socket.pending():
             return True
         return bool(select.select([self.socket], [], [], max(seconds, 0))[0])
@@ -144,7 +144,7 @@ class RawClient:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimedOut(f"no frame in time; in the buffer: {bytes(self._buffer[:200])!r}")
-            if self._readable(left):
+            if self.wait_readable(left):
                 self._receive()
 
     def read_frames(self, count, timeout=None):
@@ -179,7 +179,7 @@ class RawClient:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimedOut(f"still open; frames received: {frames[:5]!r}")
-            self._readable(left)
+            self.wait_readable(left)
 
 
 def is_message_push(frame):
