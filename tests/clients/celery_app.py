@@ -10,7 +10,10 @@ import pathlib
 import signal
 import time
 
+from asgiref.sync import async_to_sync
 from celery import Celery, Task
+from channels_redis.core import RedisChannelLayer
+from django.core.cache.backends.redis import RedisCache
 
 VISIBILITY_TIMEOUT = 3
 PATIENT = {"max_retries": 100, "interval_start": 0, "interval_step": 0.05, "interval_max": 0.2}
@@ -101,6 +104,16 @@ def register(app):
     def hopeless(label):
         note(label)
         raise KeyError(label)
+
+    @task(name="announce")
+    def announce(number):
+        """What a Django project does in a task: counts in the cache, tells a group of WebSockets."""
+        cache = RedisCache(os.environ["CACHE_URL"], {})
+        cache.incr("announced")
+        layer = RedisChannelLayer(hosts=[os.environ["CHANNELS_URL"]])
+        async_to_sync(layer.group_send)("dashboard", {"type": "announced", "number": number})
+        cache.close()
+        return number
 
     @task(name="dies_once", bind=True, acks_late=True, reject_on_worker_lost=True)
     def dies_once(self: Task, label):

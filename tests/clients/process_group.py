@@ -1,5 +1,6 @@
 """A service with child processes: its group lives and dies as one."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -28,10 +29,8 @@ class ProcessGroup(Process):
     def kill_group(self):
         """Power loss: the service and its children at once. Children may have outlived it."""
         if self.process:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait()
 
     def close(self):

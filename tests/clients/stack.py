@@ -16,10 +16,13 @@ CACHE_DB, CHANNELS_DB, BROKER_DB = 0, 1, 2
 
 
 class Stack:
-    def __init__(self, threads=THREADS_DEFAULT, **redis_options):
-        self.redis = RedisServer(**redis_options)
+    def __init__(self, threads=THREADS_DEFAULT, password=None, **redis_options):
+        self.redis = RedisServer(password=password, **redis_options)
+        self.password = password
+        flags = ["--threads", str(threads)]
+        flags += ["--password", password] if password else []
         try:
-            self.sidecar = None if DIRECT else Sidecar(self.redis.url, "--threads", str(threads))
+            self.sidecar = None if DIRECT else Sidecar(f"redis://127.0.0.1:{self.redis.port}", *flags)
         except BaseException:
             self.redis.close()
             raise
@@ -36,7 +39,8 @@ class Stack:
         self.redis.close()
 
     def url(self, db):
-        return f"{self.redis.url}/{db}" if DIRECT else self.sidecar.url(db)
+        host, port = self.redis.address if DIRECT else self.sidecar.address
+        return f"redis://{f':{self.password}@' if self.password else ''}{host}:{port}/{db}"
 
     @property
     def cache_url(self):
