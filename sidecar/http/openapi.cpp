@@ -24,7 +24,8 @@ constexpr std::string_view components = R"json({
 "ready":{"type":"boolean"},
 "databases":{"type":"array","items":{"$ref":"#/components/schemas/Database"}}}},
 "Status":{"type":"object",
-"required":["version","state","uptime_seconds","policy","threads","clients","ready","databases"],"properties":{
+"required":["version","state","uptime_seconds","policy","threads","clients","ready","databases"],
+"properties":{
 "version":{"type":"string"},"state":{"type":"string","enum":["starting","serving","draining"]},
 "uptime_seconds":{"type":"integer"},"policy":{"type":"string","enum":["strict","audit","open"]},
 "threads":{"type":"integer"},"clients":{"type":"integer"},"ready":{"type":"boolean"},
@@ -73,7 +74,7 @@ std::string openapi_document(const std::vector<route>& routes) {
     std::string paths;
     for (const auto& [path, text] : operations)
         paths += (paths.empty() ? "" : ",") + json_string(path) + ":{" + text + "}";
-    return R"({"openapi":"3.1.0","info":{"title":"Sidecar","description":"Control plane of the Sidecar proxy",)"
+    return R"({"openapi":"3.1.0","info":{"title":"Sidecar","description":"Control plane of the proxy",)"
            R"("license":{"name":"MIT","identifier":"MIT"},"version":)" +
            json_string(SIDECAR_VERSION) + R"(},"security":[{"token":[]},{}],"paths":{)" + paths +
            "},\"components\":" + std::string(components) + "}\n";

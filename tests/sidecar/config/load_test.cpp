@@ -1,8 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "sidecar/config/options.hpp"
-#include "sidecar/core/users.hpp"
-#include "tests/sidecar/config_fixture.hpp"
+#include "tests/sidecar/config/fixture.hpp"
 
 using namespace sidecar;
 using namespace config_fixture;
@@ -118,24 +117,6 @@ TEST_CASE("a list of the stronger origin replaces that of the weaker", "[config]
           std::vector<endpoint>{{"127.0.0.1", 3}});
 }
 
-TEST_CASE("--listen is repeated or separated by commas", "[config]") {
-    const std::vector<endpoint> both{{"127.0.0.1", 1}, {"::1", 2}};
-    CHECK(good({"--listen", "127.0.0.1:1", "--listen", "[::1]:2"}).listen == both);
-    CHECK(good({"--listen", "127.0.0.1:1, [::1]:2"}).listen == both);
-    CHECK(good({}, {{"SIDECAR_LISTEN", "127.0.0.1:1,[::1]:2"}}).listen == both);
-    CHECK(good({"--listen", "off", "--unix", "/tmp/s"}).listen.empty());
-}
-
-TEST_CASE("values pass the command line as they are", "[config]") {
-    for (const char* text : {"{}", "[a,b]", "%%", "a=b", "--x", "\"quoted\"", "a b", "päß", "#", "\\"}) {
-        INFO(text);
-        CHECK(good({"--password=" + std::string(text)}).password == text);
-    }
-    CHECK(good({"--password", "[a,b]"}).password == "[a,b]");
-    CHECK(good({"--password", ""}, {{"REDIS_PASSWORD", "env"}}).password.empty());
-    CHECK(good({"--password="}, {{"REDIS_PASSWORD", "env"}}).password.empty());
-}
-
 TEST_CASE("an empty variable counts as unset", "[config]") {
     const temporary_file file("hold = 7\npassword = \"file\"");
     const config settings = good({"--config", file.path()}, {{"SIDECAR_HOLD", ""}, {"REDIS_PASSWORD", ""}});
@@ -184,42 +165,11 @@ TEST_CASE("of --embedded and --redis the stronger origin wins, equal ones are re
     CHECK(masked(good({"--embedded=no", "--redis", "redis://h"}).redis[0]) == "redis://h:6379");
 }
 
-TEST_CASE("the file takes keys with dashes, numbers and texts", "[config]") {
-    const config settings = good_file(R"(
-max-clients = 5
-client-output-max = 4096
-hold = 1.5
-drain = "250ms"
-log_json = true
-listen = "127.0.0.1:1"
-)");
-    CHECK(settings.clients_max == 5);
-    CHECK(settings.client_output_bytes_max == 4096);
-    CHECK(settings.hold == 1500ms);
-    CHECK(settings.drain == 250ms);
-    CHECK(settings.log_json);
-    CHECK(settings.listen == std::vector<endpoint>{{"127.0.0.1", 1}});
-}
-
 TEST_CASE("the file may be named by the environment, the flag goes before it", "[config]") {
     const temporary_file one("threads = 1");
     const temporary_file two("threads = 2");
     CHECK(good({}, {{"SIDECAR_CONFIG", one.path()}}).threads == 1);
     CHECK(good({"--config", two.path()}, {{"SIDECAR_CONFIG", one.path()}}).threads == 2);
-}
-
-TEST_CASE("the file has users", "[config]") {
-    const std::string hash = sha256_hex("other");
-    const config settings = good_file(R"(
-[users.alice]
-password = "secret"
-dbs = [1, 0, 1]
-readonly = true
-[users.bob]
-sha256 = ")" + hash + "\"\n");
-    REQUIRE(settings.users.size() == 2);
-    CHECK(settings.users[0] == user_settings{"alice", sha256_hex("secret"), {0, 1}, true});
-    CHECK(settings.users[1] == user_settings{"bob", hash, {}, false});
 }
 
 TEST_CASE("what changed and needs a restart is named", "[config]") {
@@ -261,13 +211,15 @@ TEST_CASE("the slowlog can be switched off", "[config]") {
     CHECK(good({"--slowlog-slower-than", "off"}).slowlog_slower_than == std::chrono::microseconds::max());
 }
 
-TEST_CASE("help names every flag with its variable and default", "[config]") {
-    const std::string help = serve_help();
-    for (const setting& entry : all_settings()) {
-        INFO(entry.flag);
-        CHECK(help.find("  --" + std::string(entry.flag) + " ") != std::string::npos);
-        const std::string shown(entry.default_note.empty() ? entry.default_text : entry.default_note);
-        CHECK(help.find("[" + std::string(entry.env) + (shown.empty() ? "" : "; default " + shown) + "]") !=
-              std::string::npos);
-    }
+TEST_CASE("settings that do not go together are named", "[config]") {
+    const temporary_file file("x");
+    CHECK(error({"--tls-listen", "127.0.0.1:1"}) == "--tls-listen: needs --tls-cert and --tls-key");
+    CHECK(error({"--tls-cert", file.path()}) == "--tls-cert: needs --tls-key as well");
+    CHECK(error({}, {{"SIDECAR_TLS_KEY", file.path()}}) == "SIDECAR_TLS_KEY: needs --tls-cert as well");
+    CHECK(error({"--listen", "off"}) ==
+          "--listen: nothing to listen on; give --listen, --tls-listen or --unix");
+    CHECK(error({"--http", "127.0.0.1:6379"}) == "--http: 127.0.0.1:6379 is already taken by --listen");
+    CHECK(error({"--listen", "127.0.0.1:1,127.0.0.1:1"}) ==
+          "--listen: 127.0.0.1:1 is already taken by --listen");
+    CHECK(error({"--listen", "127.0.0.1:0,127.0.0.1:0"}) == "accepted");
 }

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "sidecar/config/options.hpp"
-#include "tests/sidecar/config_fixture.hpp"
+#include "tests/sidecar/config/fixture.hpp"
 
 using namespace sidecar;
 using namespace config_fixture;
@@ -102,79 +102,4 @@ TEST_CASE("every setting of the wrong type in the file ends in one line", "[conf
     CHECK(file_error("log_json = \"yes\"") == "--config: FILE: log_json: must be true or false, not a text");
     CHECK(file_error("listen = [1]") == "--config: FILE: listen: must be a list of texts, not a number");
     CHECK(file_error("redis = 6379") == "--config: FILE: redis: must be a text, not a number");
-}
-
-TEST_CASE("an unknown flag or argument is named, its value is not", "[config]") {
-    CHECK(error({"--pasword", "secret"}) == "unknown flag '--pasword'");
-    CHECK(error({"--pasword=secret"}) == "unknown flag '--pasword'");
-    CHECK(error({"-v"}) == "unknown flag '-v'");
-    CHECK(error({"--threads", "1", "extra"}) == "unexpected argument 'extra'");
-    CHECK(error({"--listen", "127.0.0.1:1", "127.0.0.1:2"}) == "unexpected argument '127.0.0.1:2'");
-    CHECK(error({"--embedded", "--", "x"}) != "accepted");
-}
-
-TEST_CASE("a flag without its value or given twice is named", "[config]") {
-    CHECK(error({"--hold"}) == "--hold: the value is missing");
-    CHECK(error({"--config"}) == "--config: the value is missing");
-    CHECK(error({"--hold", "1", "--hold", "2"}) == "--hold: given more than once");
-    CHECK(error({"--config", "a", "--config", "b"}) == "--config: given more than once");
-}
-
-TEST_CASE("a file that cannot be used is named with its line", "[config]") {
-    CHECK(error({"--config", "/no/such.toml"}) ==
-          "--config: /no/such.toml: cannot read it: No such file or directory");
-    CHECK(error({}, {{"SIDECAR_CONFIG", "/no/such.toml"}}) ==
-          "SIDECAR_CONFIG: /no/such.toml: cannot read it: No such file or directory");
-    CHECK(error({"--config", "/tmp"}).find("--config: /tmp: cannot read it") == 0);
-    CHECK(file_error("a = 1\nlisten = [").find("--config: FILE: line 2: ") == 0);
-    CHECK(file_error("nonsense").find("--config: FILE: line 1: ") == 0);
-    CHECK(file_error("threads = 1\nthreads = 2").find("--config: FILE: line 2: ") == 0);
-    CHECK(file_error("max-clients = 1\nmax_clients = 2").find("given more than once") != std::string::npos);
-    CHECK(file_error("tread = 1") == "--config: FILE: unknown key 'tread'");
-    CHECK(file_error("[server]\nthreads = 1") == "--config: FILE: unknown key 'server'");
-    CHECK(file_error("config = \"other\"") == "--config: FILE: unknown key 'config'");
-    CHECK(file_error("x = \"" + std::string(1 << 20, 'x') + "\"") == "--config: FILE: larger than 1 MiB");
-    for (const char* text : {"a = 1\nlisten = [", "\xff\xfe", "[users", "x = '''\n\n"})
-        CHECK(file_error(text).find('\n') == std::string::npos);
-}
-
-TEST_CASE("a user of the file that cannot be used is named", "[config]") {
-    CHECK(file_error("users = 1") == "--config: FILE: users: must be a table of tables, not a number");
-    CHECK(file_error("[users]\nalice = 1") == "--config: FILE: users.alice: must be a table, not a number");
-    CHECK(file_error("[users.alice]") == "--config: FILE: users.alice: neither password nor sha256 is given");
-    CHECK(file_error("[users.alice]\npassword = \"\"") ==
-          "--config: FILE: users.alice.password: the password is empty");
-    CHECK(file_error("[users.alice]\npassword = 1") ==
-          "--config: FILE: users.alice.password: must be a text, not a number");
-    CHECK(file_error("[users.alice]\nsha256 = \"abc\"") ==
-          "--config: FILE: users.alice.sha256: is not a SHA-256 in 64 hex digits");
-    CHECK(file_error("[users.alice]\npassword = \"a\"\nsha256 = \"" + std::string(64, 'a') + "\"")
-              .find("give either password or sha256, not both") != std::string::npos);
-    CHECK(file_error("[users.alice]\npassword = \"a\"\ndbs = [3]") ==
-          "--config: FILE: users.alice.dbs: there is no db 3, only 0, 1 and 2");
-    CHECK(file_error("[users.alice]\npassword = \"a\"\ndbs = []").find("must name at least one db") !=
-          std::string::npos);
-    CHECK(file_error("[users.alice]\npassword = \"a\"\ndbs = 1").find("must be a list of db numbers") !=
-          std::string::npos);
-    CHECK(file_error("[users.alice]\npassword = \"a\"\nreadonly = 1").find("must be true or false") !=
-          std::string::npos);
-    CHECK(
-        file_error("[users.alice]\npassword = \"a\"\nadmin = true").find("users.alice.admin: unknown key") !=
-        std::string::npos);
-    CHECK(file_error("[users.\"a b\"]\npassword = \"a\"").find("a user's name is one word") !=
-          std::string::npos);
-    CHECK(file_error("[users.default]\npassword = \"a\"").find("the default user") != std::string::npos);
-}
-
-TEST_CASE("settings that do not go together are named", "[config]") {
-    const temporary_file file("x");
-    CHECK(error({"--tls-listen", "127.0.0.1:1"}) == "--tls-listen: needs --tls-cert and --tls-key");
-    CHECK(error({"--tls-cert", file.path()}) == "--tls-cert: needs --tls-key as well");
-    CHECK(error({}, {{"SIDECAR_TLS_KEY", file.path()}}) == "SIDECAR_TLS_KEY: needs --tls-cert as well");
-    CHECK(error({"--listen", "off"}) ==
-          "--listen: nothing to listen on; give --listen, --tls-listen or --unix");
-    CHECK(error({"--http", "127.0.0.1:6379"}) == "--http: 127.0.0.1:6379 is already taken by --listen");
-    CHECK(error({"--listen", "127.0.0.1:1,127.0.0.1:1"}) ==
-          "--listen: 127.0.0.1:1 is already taken by --listen");
-    CHECK(error({"--listen", "127.0.0.1:0,127.0.0.1:0"}) == "accepted");
 }
