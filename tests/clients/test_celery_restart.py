@@ -10,6 +10,8 @@ import threading
 import pytest
 import redis
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from clients.celery_worker import CeleryService
 from clients.stack import THREADS_BOTH, Stack
@@ -88,6 +90,33 @@ def test_every_task_runs_when_redis_dies_under_load(service, tmp_path):
     wanted = {*labels, *published}
     eventually(lambda: wanted <= set(service.runs()), SECONDS, message="lost tasks")
     consumes_again(service)
+
+
+def test_a_long_outage_ends_well(service, tmp_path):
+    """So long that commands are no longer held: clients see closed connections, as from Redis itself."""
+    go = tmp_path / "go"
+    labels = [f"outage {number}" for number in range(20)]
+    for label in labels:
+        service.send("record_when", label, str(go))
+    eventually(lambda: len(service.runs("begin")) == 2 and service.unacknowledged() >= 2, SECONDS)
+    kill_redis(service)
+    eventually(lambda: is_refused(service.stack.broker_url), SECONDS)
+    go.touch()
+    eventually(lambda: len(service.runs("outage")) >= 2, SECONDS)
+    restart_redis(service)
+    eventually(lambda: set(labels) <= set(service.runs()), SECONDS, message="lost tasks")
+    consumes_again(service)
+
+
+def is_refused(url):
+    """A command of a new connection neither answers nor waits."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)) as client:
+            return not client.ping()
+    except redis.TimeoutError:
+        return False
+    except redis.ConnectionError:
+        return True
 
 
 def test_kills_at_any_moment_cost_at_most_the_message_in_hand(service):
