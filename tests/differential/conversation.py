@@ -50,7 +50,9 @@ class Conversation:
         return dataclasses.replace(self, steps=tuple(steps))
 
     def __str__(self):
-        return "\n".join([f"conversation: {self.title}", *(f"  {n}: {step}" for n, step in enumerate(self.steps))])
+        return "\n".join(
+            [f"conversation: {self.title}", *(f"  {n}: {step}" for n, step in enumerate(self.steps))]
+        )
 
 
 def unescape(text):
@@ -93,8 +95,10 @@ def commands_of(text):
 def step(client, *commands, wait=None, normaliser=""):
     """A step that sends commands (tuples of arguments) in one write."""
     data = b"".join(encode(*command) for command in commands)
-    names = tuple(str(command[0], "latin-1").upper() if isinstance(command[0], bytes) else command[0].upper()
-                  for command in commands)
+    names = tuple(
+        str(command[0], "latin-1").upper() if isinstance(command[0], bytes) else command[0].upper()
+        for command in commands
+    )
     if wait is None:  # A long write is not read by Redis in one go.
         wait = len(commands) if len(data) > 8192 else 0
     return Step(client, data, names, wait, normaliser)

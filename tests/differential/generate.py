@@ -1,7 +1,8 @@
 """Random conversations that have only one right answer.
 
-What could race is kept out: once anybody has blocked, clients touch shared keys only to serve blocked calls,
-publish nothing, and everything else they do is on keys of their own; UNSUBSCRIBE names its channels; times and random picks are not used.
+What could race is kept out: once anybody has blocked, clients touch shared keys only to serve blocked
+calls, and publish nothing; everything else they do is on keys of their own. UNSUBSCRIBE names its channels.
+Times and random picks are not used.
 """
 
 import dataclasses
@@ -35,7 +36,7 @@ class Turn:
 class Generator:
     def __init__(self, seed, protocol):
         self.random = random.Random(seed)
-        names = "ABC"[:self.random.choice((1, 2, 2, 3))]
+        names = "ABC"[: self.random.choice((1, 2, 2, 3))]
         self.protocol = protocol
         self.clients = [Client(name, protocol) for name in names]
         self.serial = 0
@@ -62,7 +63,13 @@ class Generator:
     def _command(self, client):
         if any(other.blocked for other in self.clients if other is not client) and self.random.random() < 0.3:
             return self._serve_blocked(client)
-        makers = {self._data: 50, self._error: 6, self._transaction: 14, self._connection: 10, self._publish: 4}
+        makers = {
+            self._data: 50,
+            self._error: 6,
+            self._transaction: 14,
+            self._connection: 10,
+            self._publish: 4,
+        }
         if not client.multi:
             makers |= {self._blocking: 5, self._subscription: 5, self._mode: 4}
         return self.random.choices(list(makers), makers.values())[0](client)
@@ -81,32 +88,82 @@ class Generator:
         key, value = self._key(client, kind), self._value()
         wrong = self._key(client, self.random.choice("shlez"))
         choices = {
-            "s": [("SET", key, value), ("GET", key), ("INCR", key), ("APPEND", key, value), ("STRLEN", key),
-                  ("MGET", key, wrong, "none"), ("DEL", key), ("SET", key, 1, "NX"), ("GETDEL", key), ("TTL", key),
-                  ("EXPIRE", key, 1000)],
-            "h": [("HSET", key, "f", value), ("HGETALL", key), ("HGET", key, "f"), ("HINCRBY", key, "n", 2),
-                  ("HDEL", key, "f", "n")],
-            "l": [("RPUSH", key, value), ("LPUSH", key, value, "y"), ("LRANGE", key, 0, -1), ("LPOP", key),
-                  ("LLEN", key), ("RPOP", key, 2)],
-            "e": [("EVAL", "return {KEYS[1],ARGV[1]}", 1, key, value),
-                  ("EVAL", "return redis.call('INCR',KEYS[1])", 1, f"n{key}"),
-                  ("SADD", f"i{key}", self.serial % 5), ("SMEMBERS", f"i{key}"), ("EXISTS", key, wrong),
-                  ("TYPE", key), ("XADD", f"x{key}", f"{self.serial}-1", "f", value), ("XLEN", f"x{key}"),
-                  ("XRANGE", f"x{key}", "-", "+")],
-            "z": [("ZADD", key, self.serial % 3 + 0.5, f"m{self.serial % 4}"), ("ZSCORE", key, "m1"),
-                  ("ZRANGE", key, 0, -1, "WITHSCORES"), ("ZPOPMIN", key), ("ZINCRBY", key, 1, "m1")],
+            "s": [
+                ("SET", key, value),
+                ("GET", key),
+                ("INCR", key),
+                ("APPEND", key, value),
+                ("STRLEN", key),
+                ("MGET", key, wrong, "none"),
+                ("DEL", key),
+                ("SET", key, 1, "NX"),
+                ("GETDEL", key),
+                ("TTL", key),
+                ("EXPIRE", key, 1000),
+            ],
+            "h": [
+                ("HSET", key, "f", value),
+                ("HGETALL", key),
+                ("HGET", key, "f"),
+                ("HINCRBY", key, "n", 2),
+                ("HDEL", key, "f", "n"),
+            ],
+            "l": [
+                ("RPUSH", key, value),
+                ("LPUSH", key, value, "y"),
+                ("LRANGE", key, 0, -1),
+                ("LPOP", key),
+                ("LLEN", key),
+                ("RPOP", key, 2),
+            ],
+            "e": [
+                ("EVAL", "return {KEYS[1],ARGV[1]}", 1, key, value),
+                ("EVAL", "return redis.call('INCR',KEYS[1])", 1, f"n{key}"),
+                ("SADD", f"i{key}", self.serial % 5),
+                ("SMEMBERS", f"i{key}"),
+                ("EXISTS", key, wrong),
+                ("TYPE", key),
+                ("XADD", f"x{key}", f"{self.serial}-1", "f", value),
+                ("XLEN", f"x{key}"),
+                ("XRANGE", f"x{key}", "-", "+"),
+            ],
+            "z": [
+                ("ZADD", key, self.serial % 3 + 0.5, f"m{self.serial % 4}"),
+                ("ZSCORE", key, "m1"),
+                ("ZRANGE", key, 0, -1, "WITHSCORES"),
+                ("ZPOPMIN", key),
+                ("ZINCRBY", key, 1, "m1"),
+            ],
         }
         return self.random.choice(choices[kind] + [(choices[kind][0][0], wrong, *choices[kind][0][2:])])
 
     def _error(self, client):
         key = self._key(client, "s")
-        return self.random.choice([("NOSUCH", key), ("GET",), ("SET", key), ("EXEC", "x"), ("SELECT", "abc"),
-                                   ("CLIENT", "NOSUCH"), ("EVAL", "bad(", 0), ("HSET", key, "f"), ("SELECT", 16),
-                                   ("BLPOP", key, "abc"), ("CLIENT", "SETNAME", "bad name"), ("PING", "a", "b")])
+        return self.random.choice(
+            [
+                ("NOSUCH", key),
+                ("GET",),
+                ("SET", key),
+                ("EXEC", "x"),
+                ("SELECT", "abc"),
+                ("CLIENT", "NOSUCH"),
+                ("EVAL", "bad(", 0),
+                ("HSET", key, "f"),
+                ("SELECT", 16),
+                ("BLPOP", key, "abc"),
+                ("CLIENT", "SETNAME", "bad name"),
+                ("PING", "a", "b"),
+            ]
+        )
 
     def _transaction(self, client):
-        weights = {("MULTI",): 6, ("EXEC",): 8 if client.multi else 1, ("DISCARD",): 2, ("UNWATCH",): 2,
-                   ("WATCH", self._key(client, "s"), self._key(client, "l")): 4}
+        weights = {
+            ("MULTI",): 6,
+            ("EXEC",): 8 if client.multi else 1,
+            ("DISCARD",): 2,
+            ("UNWATCH",): 2,
+            ("WATCH", self._key(client, "s"), self._key(client, "l")): 4,
+        }
         command = self.random.choices(list(weights), weights.values())[0]
         if command[0] == "MULTI":
             client.multi = True
@@ -122,18 +179,34 @@ class Generator:
         return [("MULTI",), *inner, self.random.choice([("EXEC",), ("EXEC",), ("DISCARD",)])]
 
     def _connection(self, client):
-        command = self.random.choice([("PING",), ("PING", self._value()), ("ECHO", self._value()),
-                                      ("CLIENT", "GETNAME"), ("CLIENT", "SETNAME", f"name{self.serial}"),
-                                      ("SELECT", self.random.randint(0, 3)), ("RESET",), ("ACL", "WHOAMI")])
+        command = self.random.choice(
+            [
+                ("PING",),
+                ("PING", self._value()),
+                ("ECHO", self._value()),
+                ("CLIENT", "GETNAME"),
+                ("CLIENT", "SETNAME", f"name{self.serial}"),
+                ("SELECT", self.random.randint(0, 3)),
+                ("RESET",),
+                ("ACL", "WHOAMI"),
+            ]
+        )
         if command[0] == "RESET":
             client.multi = client.subscribed = client.silent = False
             client.protocol = 2
         return command
 
     def _mode(self, client):
-        return self.random.choice([("HELLO", self.random.choice((2, 3))), ("HELLO", "9"),
-                                   ("CLIENT", "REPLY", "SKIP"), ("CLIENT", "REPLY", "OFF"),
-                                   ("CLIENT", "REPLY", "ON"), ("CLIENT", "REPLY", "ON")])
+        return self.random.choice(
+            [
+                ("HELLO", self.random.choice((2, 3))),
+                ("HELLO", "9"),
+                ("CLIENT", "REPLY", "SKIP"),
+                ("CLIENT", "REPLY", "OFF"),
+                ("CLIENT", "REPLY", "ON"),
+                ("CLIENT", "REPLY", "ON"),
+            ]
+        )
 
     def _publish(self, client):
         if any(one.blocked for one in self.clients):
@@ -141,22 +214,35 @@ class Generator:
         return ("PUBLISH", self.random.choice(CHANNELS), self._value())
 
     def _subscription(self, client):
-        verb = self.random.choice(("SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE",
-                                   "SUNSUBSCRIBE"))
+        verb = self.random.choice(
+            ("SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE")
+        )
         names = PATTERNS if verb.startswith("P") else CHANNELS
         return (verb, *self.random.sample(names, self.random.choice((1, 1, 2))))
 
     def _blocking(self, client):
         client.blocked = True
         key = f"b{self.random.randint(0, 1)}"
-        return self.random.choice([("BLPOP", key, 0), ("BRPOP", f"{key}x", key, 0), ("BLMPOP", 0, 1, key, "LEFT"),
-                                   ("BLMOVE", key, f"moved{client.name}", "LEFT", "RIGHT", 0),
-                                   ("BZPOPMIN", f"bz{key}", 0), ("BLPOP", f"l{client.name}0", 0)])
+        return self.random.choice(
+            [
+                ("BLPOP", key, 0),
+                ("BRPOP", f"{key}x", key, 0),
+                ("BLMPOP", 0, 1, key, "LEFT"),
+                ("BLMOVE", key, f"moved{client.name}", "LEFT", "RIGHT", 0),
+                ("BZPOPMIN", f"bz{key}", 0),
+                ("BLPOP", f"l{client.name}0", 0),
+            ]
+        )
 
     def _serve_blocked(self, client):
         key = f"b{self.random.randint(0, 1)}"
-        return self.random.choice([("RPUSH", key, self._value()), ("LPUSH", key, self._value(), "second"),
-                                   ("ZADD", f"bz{key}", 1, f"m{self.serial}")])
+        return self.random.choice(
+            [
+                ("RPUSH", key, self._value()),
+                ("LPUSH", key, self._value(), "second"),
+                ("ZADD", f"bz{key}", 1, f"m{self.serial}"),
+            ]
+        )
 
 
 def conversation(title, turns):
@@ -165,9 +251,9 @@ def conversation(title, turns):
 
 def smaller(turns):
     """All plans with one turn, or one command, less."""
-    for index, turn in enumerate(turns):
-        yield turns[:index] + turns[index + 1:]
+    for index in range(len(turns)):
+        yield turns[:index] + turns[index + 1 :]
     for index, turn in enumerate(turns):
         for dropped in range(len(turn.commands) if len(turn.commands) > 1 else 0):
-            commands = turn.commands[:dropped] + turn.commands[dropped + 1:]
-            yield turns[:index] + [dataclasses.replace(turn, commands=commands)] + turns[index + 1:]
+            commands = turn.commands[:dropped] + turn.commands[dropped + 1 :]
+            yield [*turns[:index], dataclasses.replace(turn, commands=commands), *turns[index + 1 :]]

@@ -14,11 +14,11 @@ REASONS = {
     "shape": "random picks, times and memory figures: only type and structure can be compared",
     "kind": "the text describes this very server or connection (INFO, CLIENT INFO, LOLWUT): only the type",
     "hello": "the connection id and the order of nothing else: HELLO's fields but `id` are compared",
-    "client_list": "addresses, ids, ages and buffer sizes of connections differ: names of fields, and the stable"
-                   " fields, are compared",
+    "client_list": "addresses, ids, ages and buffer sizes of connections differ: the names of all"
+    " fields and the values of the stable ones are compared",
     "scan": "cursors depend on the hash seed: elements are compared, the final cursor too",
-    "pattern_order": "a message that matches several patterns of a client comes once for each, in the order of a hash"
-                     " table seeded at random",
+    "pattern_order": "a message that matches several patterns of a client comes once for each, in the order"
+    " of a hash table seeded at random",
     "error_code": "Redis puts addresses or internals into the message: only the error code is compared",
 }
 

@@ -52,8 +52,10 @@ class Pair:
 
     def sides(self, protocol, fragment=0, cut=0):
         """The subject receives each step in fragments, or cut in two; plain Redis receives it whole."""
-        return (Side(self.plain.address, self.plain, protocol),
-                Side(self.address, self.behind, protocol, fragment, cut))
+        return (
+            Side(self.plain.address, self.plain, protocol),
+            Side(self.address, self.behind, protocol, fragment, cut),
+        )
 
     def log_tail(self):
         return self.sidecar.log_tail(15) if self.sidecar else ""

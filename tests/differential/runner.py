@@ -2,8 +2,8 @@
 
 Plain Redis decides how many frames each step brings to each client; no count is written by hand. That it has
 answered is known without waiting for time: Redis is one thread, so when two PINGs on another connection bring
-nothing new for anybody, there is nothing to come. The sidecar is then given a deadline for as many frames, and
-at the end a PING on every connection shows that there is nothing more.
+nothing new for anybody, there is nothing to come. The sidecar is then given a deadline for as many frames,
+and at the end a PING on every connection shows that there is nothing more.
 """
 
 import dataclasses
@@ -34,7 +34,13 @@ class Side:
     """One of the two servers: connections of the clients, and a direct connection to its Redis."""
 
     def __init__(self, address, redis, protocol, fragment=0, cut=0):
-        self.address, self.redis, self.protocol, self.fragment, self.cut = address, redis, protocol, fragment, cut
+        self.address, self.redis, self.protocol, self.fragment, self.cut = (
+            address,
+            redis,
+            protocol,
+            fragment,
+            cut,
+        )
         self.control = redis.client()
         self.clients = {}
         self.bystander = None
@@ -61,8 +67,8 @@ class Side:
 
     def _parts(self, data):
         if self.fragment:
-            return [data[start:start + self.fragment] for start in range(0, len(data), self.fragment)]
-        return [data[:self.cut], data[self.cut:]] if self.cut else [data]
+            return [data[start : start + self.fragment] for start in range(0, len(data), self.fragment)]
+        return [data[: self.cut], data[self.cut :]] if self.cut else [data]
 
     def _give_way(self, cut):
         """A fragment is read alone when somebody else is answered before the next is sent."""
@@ -129,8 +135,11 @@ def follow(side, expected):
 
 
 def lacks(outcome, wanted):
-    return (len(outcome.frames) < len(wanted.frames) or len(outcome.messages) < len(wanted.messages)
-            or outcome.closed < wanted.closed)
+    return (
+        len(outcome.frames) < len(wanted.frames)
+        or len(outcome.messages) < len(wanted.messages)
+        or outcome.closed < wanted.closed
+    )
 
 
 def fences(conversation):
@@ -142,13 +151,17 @@ def difference(step, wanted, got):
     for name, one in wanted.items():
         other = got[name]
         own = name == step.client
-        frames = [pattern_order(normalise(step, side.frames) if own else hellos(side.frames)) for side in (one, other)]
+        frames = [
+            pattern_order(normalise(step, side.frames) if own else hellos(side.frames))
+            for side in (one, other)
+        ]
         messages = [pattern_order(side.messages) for side in (one, other)]
         for what, left, right in (("frame", *frames), ("message", *messages)):
             if left != right:
                 return f"client {name}, {first_difference(what, left, right)}"
         if one.closed != other.closed:
-            return f"client {name}: plain Redis {closes(one)}, got {closes(other)} after {short(other.frames[-1:])}"
+            last = short(other.frames[-1:])
+            return f"client {name}: plain Redis {closes(one)}, got {closes(other)} after {last}"
     return None
 
 
@@ -157,8 +170,10 @@ def closes(outcome):
 
 
 def first_difference(what, left, right):
-    index = next((i for i, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right)))
-    expected, got = short(left[index:index + 1]), short(right[index:index + 1])
+    index = next(
+        (i for i, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right))
+    )
+    expected, got = short(left[index : index + 1]), short(right[index : index + 1])
     return f"{what} {index} (of {len(left)} / {len(right)})\n  expected {expected}\n  got      {got}"
 
 
@@ -224,4 +239,7 @@ def compare_data(redis, other):
 def dump(redis):
     with redis.client() as client:
         names = sorted(client.command("KEYS", "*"))
-        return [(name, client.command("TYPE", name), client.command("OBJECT", "ENCODING", name)) for name in names[:50]]
+        return [
+            (name, client.command("TYPE", name), client.command("OBJECT", "ENCODING", name))
+            for name in names[:50]
+        ]

@@ -9,8 +9,10 @@ from support import encode
 
 FRAGMENTED = """
 == every class of command
-A: SET k v | GET k | HSET h a 1 b 2 | HGETALL h | MULTI | INCR n | GET n | EXEC | WATCH k | MULTI | GET k | EXEC
-A: SELECT 2 | SET two 2 | SELECT 0 | CLIENT SETNAME me | CLIENT GETNAME | EVAL "return {1,'x'}" 0 | NOSUCH | GET | RPUSH l a
+A: SET k v | GET k | HSET h a 1 b 2 | HGETALL h | MULTI | INCR n | GET n | EXEC
+A: WATCH k | MULTI | GET k | EXEC
+A: SELECT 2 | SET two 2 | SELECT 0 | CLIENT SETNAME me | CLIENT GETNAME
+A: EVAL "return {1,'x'}" 0 | NOSUCH | GET | RPUSH l a
 A: BLPOP l 0 | MULTI | SET x 1 | DISCARD | CLIENT REPLY SKIP | PING | SUBSCRIBE ch | UNSUBSCRIBE ch | PING
 A raw: "*0\\r\\nSET inline 'a b'\\r\\n\\r\\nGET inline\\r\\n*1\\r\\n$4\\r\\nPING\\r\\n"
 == ends with a bad frame
@@ -44,7 +46,9 @@ def test_cut_once_at_every_byte(pairs, conversation):
 def test_ten_thousand_commands_in_one_write(pairs, mode):
     data, names = [], []
     for number in range(10_000):
-        command = (("SET", f"k{number}", number), ("INCR", "n"), ("GET", f"k{number - 2}"), ("NOSUCH",))[number % 4]
+        command = (("SET", f"k{number}", number), ("INCR", "n"), ("GET", f"k{number - 2}"), ("NOSUCH",))[
+            number % 4
+        ]
         data.append(encode(*command))
         names.append(command[0])
     steps = [Step("A", b"".join(data), tuple(names), wait=len(names)), step("A", ("GET", "n"))]
@@ -55,9 +59,22 @@ def test_ten_thousand_commands_in_one_write(pairs, mode):
 def test_deep_pipeline_of_every_class(pairs, mode):
     commands = []
     for number in range(300):
-        commands += [("SET", "k", number), ("MULTI",), ("INCR", "n"), ("EXEC",), ("RPUSH", "l", number),
-                     ("BLPOP", "l", 0), ("WATCH", "k"), ("MULTI",), ("GET", "k"), ("EXEC",), ("PING", number),
-                     ("SELECT", number % 3), ("CLIENT", "SETNAME", f"c{number}"), ("CLIENT", "GETNAME")]
+        commands += [
+            ("SET", "k", number),
+            ("MULTI",),
+            ("INCR", "n"),
+            ("EXEC",),
+            ("RPUSH", "l", number),
+            ("BLPOP", "l", 0),
+            ("WATCH", "k"),
+            ("MULTI",),
+            ("GET", "k"),
+            ("EXEC",),
+            ("PING", number),
+            ("SELECT", number % 3),
+            ("CLIENT", "SETNAME", f"c{number}"),
+            ("CLIENT", "GETNAME"),
+        ]
     compare(pairs, mode, Conversation("deep pipeline of classes", (step("A", *commands),)))
 
 
@@ -65,16 +82,21 @@ def test_deep_pipeline_of_every_class(pairs, mode):
 @pytest.mark.parametrize("mode", MODES[:3], ids=lambda mode: mode.name)
 def test_big_bulk(pairs, mode, megabytes):
     value = bytes(range(256)) * (megabytes * 4096)
-    steps = [step("A", ("SET", "big", value)), step("A", ("GET", "big"), wait=1),
-             step("A", ("ECHO", value), ("STRLEN", "big"), ("GET", "big"), wait=3),
-             step("B", ("MULTI",), ("APPEND", "big", value), ("GET", "big"), ("EXEC",), wait=4)]
+    steps = [
+        step("A", ("SET", "big", value)),
+        step("A", ("GET", "big"), wait=1),
+        step("A", ("ECHO", value), ("STRLEN", "big"), ("GET", "big"), wait=3),
+        step("B", ("MULTI",), ("APPEND", "big", value), ("GET", "big"), ("EXEC",), wait=4),
+    ]
     compare(pairs, mode, Conversation(f"{megabytes} MB", tuple(steps)))
 
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("mode", MODES[:3], ids=lambda mode: mode.name)
 def test_pipeline_of_large_and_small_replies(pairs, mode, part):
-    steps = [step("A", ("SET", "big", b"x" * part)),
-             step("A", *[("GET", "big"), ("PING",), ("GET", "none")] * 40, wait=120),
-             step("B", ("GET", "big"), ("INCR", "n"), wait=2)]
+    steps = [
+        step("A", ("SET", "big", b"x" * part)),
+        step("A", *[("GET", "big"), ("PING",), ("GET", "none")] * 40, wait=120),
+        step("B", ("GET", "big"), ("INCR", "n"), wait=2),
+    ]
     compare(pairs, mode, Conversation(f"replies of {part}", tuple(steps)))

@@ -1,4 +1,7 @@
-"""Random conversations over mixed classes. A failure prints its seed and the smallest conversation that fails."""
+"""Random conversations over mixed classes.
+
+A failure prints its seed and the smallest conversation that fails.
+"""
 
 import random
 import time

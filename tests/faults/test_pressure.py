@@ -33,7 +33,7 @@ def test_a_client_that_never_reads_is_closed_and_others_are_not_affected(start):
         began = time.monotonic()
         assert other.command("PING") == "PONG"
         worst = max(worst, time.monotonic() - began)
-        return sidecar.metric("sidecar_clients_closed_total", reason="output-max") >= 1 or "output" in sidecar.log()
+        return sidecar.metric("sidecar_clients_closed_output_total") == 1
 
     eventually(closed, 20, message="the client that never reads is still there")
     assert worst < 1.0
@@ -42,7 +42,7 @@ def test_a_client_that_never_reads_is_closed_and_others_are_not_affected(start):
 
 
 def test_a_subscriber_that_never_reads_is_closed_alone(start):
-    redis, sidecar = start.both("--client-output-max", "4mb")
+    _, sidecar = start.both("--client-output-max", "4mb")
     lazy, reading = start.client(sidecar, receive_buffer=4096), start.client(sidecar)
     for client in (lazy, reading):
         client.command("SUBSCRIBE", "ch")
@@ -83,7 +83,7 @@ def test_ten_thousand_idle_connections_stay_small(start):
     count = 10_000
     if not descriptors_allow(count + 500):
         pytest.skip("the limit of open files is too low for 10,000 connections")
-    redis, sidecar = start.both("--max-clients", "11000")
+    _, sidecar = start.both("--max-clients", "11000")
     before = sidecar.resident_bytes()
     clients = [start.client(sidecar) for _ in range(count)]
     eventually(lambda: sidecar.metric("sidecar_clients") >= count, 20, message="not all are counted")
@@ -100,38 +100,45 @@ def test_more_clients_than_allowed_are_told_so(start):
     with RawClient(sidecar.address) as extra:
         assert extra.wait_closed(5) == [b"-ERR max number of clients reached\r\n"]
     clients.pop().close()
+
     def admitted():
         with RawClient(sidecar.address) as client:
             try:
                 return client.command("PING") == "PONG"
             except (Closed, BrokenPipeError):
                 return False
+
     eventually(admitted, 5)
 
 
-def test_an_auth_flood_is_answered_and_others_work(start):
-    redis, sidecar = start.both("--password", "right", password="right")
+def test_an_auth_flood_is_ended_and_others_work(start):
+    _, sidecar = start.both("--password", "right", password="right")
     good = start.client(sidecar, password="right")
     floods = [start.client(sidecar) for _ in range(20)]
     for flood in floods:
         flood.send(encode("AUTH", "wrong") * 1000)
     assert good.command("PING") == "PONG"
     for flood in floods:
-        frames = flood.read_frames(1000)
+        frames = flood.wait_closed(10)
         assert set(frames) == {b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"}
-    assert redis.info("stats", "total_commands_processed") is not None
-    assert floods[0].command("AUTH", "right") == "OK"
+        assert len(frames) < 1000, "guessing is not stopped"
+    assert sidecar.metric("sidecar_clients_closed_auth_flood_total") == len(floods)
+    assert start.client(sidecar, password="right").command("PING") == "PONG"
 
 
-@pytest.mark.parametrize("data", [
-    b"*1000000\r\n" + b"$0\r\n\r\n" * 1000,
-    b"*2\r\n$4\r\nECHO\r\n$500000000\r\n" + b"x" * 100_000,
-    b"*" + b"1" * 200_000,
-    b"$" * 100_000,
-    b"\x00" * 200_000,
-    b"*3\r\n$3\r\nSET\r\n$-5\r\n",
-    b"*2147483647\r\n$1\r\n",
-], ids=lambda data: repr(data[:20]))
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"*1000000\r\n" + b"$0\r\n\r\n" * 1000,
+        b"*2\r\n$4\r\nECHO\r\n$500000000\r\n" + b"x" * 100_000,
+        b"*" + b"1" * 200_000,
+        b"$" * 100_000,
+        b"\x00" * 200_000,
+        b"*3\r\n$3\r\nSET\r\n$-5\r\n",
+        b"*2147483647\r\n$1\r\n",
+    ],
+    ids=lambda data: repr(data[:20]),
+)
 def test_hostile_bytes_hurt_nobody_else(start, data):
     _, sidecar = start.both("--threads", "1")
     other = start.client(sidecar)
@@ -179,7 +186,7 @@ def test_half_commands_at_close_reach_nobody(start):
 
 
 def test_redis_out_of_client_slots(start):
-    redis, sidecar = start.both(maxclients=20)
+    _, sidecar = start.both(maxclients=20)
     clients = start.clients(sidecar, 60)
     for number, client in enumerate(clients):
         client.send_command("BLPOP", f"l{number}", 0)

@@ -118,8 +118,12 @@ def test_a_parked_pop_survives_a_restart_and_gets_its_element(start, how):
         redis.restart()
     eventually(lambda: redis.blocked_clients() == len(waiters), 10, message="not parked again")
     with redis.client() as producer:
-        producer.pipeline(("RPUSH", "list", "x"), ("ZADD", "zset", 1, "m"), ("RPUSH", "from", "y"),
-                          ("XADD", "stream", "1-1", "f", "v"))
+        producer.pipeline(
+            ("RPUSH", "list", "x"),
+            ("ZADD", "zset", 1, "m"),
+            ("RPUSH", "from", "y"),
+            ("XADD", "stream", "1-1", "f", "v"),
+        )
     for name, (_, expected) in waiters.items():
         assert clients[name].read() == expected, name
 

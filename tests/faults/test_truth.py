@@ -1,4 +1,4 @@
-"""Answers that a multiplexer easily gets wrong: WAIT, PUBLISH, PUBSUB, many waiters, subscribe then publish."""
+"""Answers that a multiplexer easily gets wrong: WAIT, PUBLISH, PUBSUB, many waiters."""
 
 import time
 
@@ -105,8 +105,8 @@ def test_a_subscriber_gets_each_message_once_per_subscription(start):
 
 @pytest.mark.parametrize("threads", THREADS, ids=" ".join)
 def test_subscribe_then_publish_is_never_lost(start, threads):
-    """Subscribed on one socket, published on another after the confirmation: the message comes. Both sockets are
-    new each time, so that they meet on all pairs of shards, with the upstream subscription coming and going."""
+    """Subscribed on one socket, published on another after the confirmation: the message comes. The
+    sockets meet on all pairs of shards, with the upstream subscription coming and going."""
     _, sidecar = start.both(*threads)
     publishers = start.clients(sidecar, 8)
     for number in range(500):
@@ -118,8 +118,8 @@ def test_subscribe_then_publish_is_never_lost(start, threads):
 
 
 def test_publish_does_not_overtake_a_subscribe_that_was_sent_first(start):
-    """SUBSCRIBE is written, its confirmation not awaited; the PUBLISH of another socket may come before or after it,
-    but what PUBLISH counted is what is delivered."""
+    """SUBSCRIBE is written, its confirmation not awaited; the PUBLISH of another socket may come before
+    or after it, but what PUBLISH counted is what is delivered."""
     _, sidecar = start.both("--threads", "4")
     publishers = start.clients(sidecar, 4)
     for number in range(300):
@@ -199,7 +199,9 @@ def test_client_list_shows_clients_and_not_the_pool(start):
     clients[0].command("SUBSCRIBE", "ch")
     listed = clients[1].command("CLIENT", "LIST").decode().splitlines()
     assert len(listed) == 9
-    assert {line.split("name=")[1].split(" ")[0] for line in listed} == {f"name{number}" for number in range(9)}
+    assert {line.split("name=")[1].split(" ")[0] for line in listed} == {
+        f"name{number}" for number in range(9)
+    }
     ports = {int(line.split(" addr=")[1].split(" ")[0].rsplit(":", 1)[1]) for line in listed}
     assert ports == {client.port for client in clients}
     assert len({line.split(" ")[0] for line in listed}) == 9, "ids are unique over the shards"

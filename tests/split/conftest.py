@@ -46,8 +46,12 @@ class Split:
         with self.redis.client() as direct:
             direct.command("FLUSHALL")
             for db in (0, 1, 2, 3):
-                direct.pipeline(("SELECT", db), ("SET", "k", f"of {db}"), ("SET", "other", "x"),
-                                ("RPUSH", "list", "a", "b"))
+                direct.pipeline(
+                    ("SELECT", db),
+                    ("SET", "k", f"of {db}"),
+                    ("SET", "other", "x"),
+                    ("RPUSH", "list", "a", "b"),
+                )
 
     def digests(self, *dbs):
         found = {}

@@ -4,13 +4,18 @@ import pytest
 
 from support import Failure, encode, eventually
 
-OWNED = {0: ["/0.x", "__keyspace@0__:k", "__keyevent@0__:set"], 1: ["/1.x", "asgi", "asgi__group", "__keyevent@1__:del"],
-         2: ["/2.celery.pidbox", "__keyspace@2__:k"]}
+OWNED = {
+    0: ["/0.x", "__keyspace@0__:k", "__keyevent@0__:set"],
+    1: ["/1.x", "asgi", "asgi__group", "__keyevent@1__:del"],
+    2: ["/2.celery.pidbox", "__keyspace@2__:k"],
+}
 FREE = ["news", "celery-task-meta-1", "/x", "/3.x", "xasgi"]
 
 
 def crossing():
-    return [(db, channel) for db in OWNED for owner, names in OWNED.items() if owner != db for channel in names]
+    return [
+        (db, channel) for db in OWNED for owner, names in OWNED.items() if owner != db for channel in names
+    ]
 
 
 @pytest.mark.parametrize("db, channel", crossing())
@@ -38,8 +43,11 @@ def test_own_and_free_names_work(strict, db):
 
 
 def test_patterns_are_filtered_on_delivery(strict):
-    with strict.sidecar.client(0) as all_seeing, strict.sidecar.client(2) as celery, \
-            strict.sidecar.client(1) as channels:
+    with (
+        strict.sidecar.client(0) as all_seeing,
+        strict.sidecar.client(2) as celery,
+        strict.sidecar.client(1) as channels,
+    ):
         assert all_seeing.command("PSUBSCRIBE", "*") == [b"psubscribe", b"*", 1]
         celery.command("PUBLISH", "/2.celery.pidbox", "secret")
         channels.command("PUBLISH", "asgi.group", "secret")

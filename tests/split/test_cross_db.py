@@ -9,17 +9,44 @@ from support import Failure, encode
 
 # (command, tried on db): what a client of that db must not do.
 CROSSING = [
-    ("SELECT", 3), ("SELECT", 15), ("SELECT", -1),
-    ("MOVE", "k", 1), ("MOVE", "k", 0),
-    ("COPY", "k", "stolen", "DB", 0), ("COPY", "k", "stolen", "DB", 1, "REPLACE"),
-    ("SWAPDB", 0, 1), ("SWAPDB", 1, 2), ("FLUSHALL",), ("FLUSHALL", "ASYNC"),
-    ("MIGRATE", "127.0.0.1", "1", "k", 0, 10), ("MIGRATE", "127.0.0.1", "1", "", 1, 10, "KEYS", "k"),
-    ("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "REWRITE"), ("CONFIG", "GET", "requirepass"),
-    ("SHUTDOWN", "NOSAVE"), ("DEBUG", "SLEEP", "0"), ("DEBUG", "RELOAD"), ("SAVE",), ("BGSAVE",), ("BGREWRITEAOF",),
-    ("REPLICAOF", "127.0.0.1", "1"), ("SLAVEOF", "NO", "ONE"), ("FAILOVER",), ("PSYNC", "?", "-1"), ("SYNC",),
-    ("MONITOR",), ("ACL", "SETUSER", "evil", "on", "nopass", "~*", "+@all"), ("ACL", "LIST"), ("ACL", "DELUSER", "x"),
-    ("CLIENT", "PAUSE", "100"), ("MODULE", "LIST"), ("MODULE", "LOAD", "/tmp/x.so"), ("LATENCY", "RESET"),
-    ("CLUSTER", "RESET"), ("SCRIPT", "FLUSH"), ("FUNCTION", "FLUSH"),
+    ("SELECT", 3),
+    ("SELECT", 15),
+    ("SELECT", -1),
+    ("MOVE", "k", 1),
+    ("MOVE", "k", 0),
+    ("COPY", "k", "stolen", "DB", 0),
+    ("COPY", "k", "stolen", "DB", 1, "REPLACE"),
+    ("SWAPDB", 0, 1),
+    ("SWAPDB", 1, 2),
+    ("FLUSHALL",),
+    ("FLUSHALL", "ASYNC"),
+    ("MIGRATE", "127.0.0.1", "1", "k", 0, 10),
+    ("MIGRATE", "127.0.0.1", "1", "", 1, 10, "KEYS", "k"),
+    ("CONFIG", "SET", "maxmemory", "1"),
+    ("CONFIG", "REWRITE"),
+    ("CONFIG", "GET", "requirepass"),
+    ("SHUTDOWN", "NOSAVE"),
+    ("DEBUG", "SLEEP", "0"),
+    ("DEBUG", "RELOAD"),
+    ("SAVE",),
+    ("BGSAVE",),
+    ("BGREWRITEAOF",),
+    ("REPLICAOF", "127.0.0.1", "1"),
+    ("SLAVEOF", "NO", "ONE"),
+    ("FAILOVER",),
+    ("PSYNC", "?", "-1"),
+    ("SYNC",),
+    ("MONITOR",),
+    ("ACL", "SETUSER", "evil", "on", "nopass", "~*", "+@all"),
+    ("ACL", "LIST"),
+    ("ACL", "DELUSER", "x"),
+    ("CLIENT", "PAUSE", "100"),
+    ("MODULE", "LIST"),
+    ("MODULE", "LOAD", "/tmp/x.so"),
+    ("LATENCY", "RESET"),
+    ("CLUSTER", "RESET"),
+    ("SCRIPT", "FLUSH"),
+    ("FUNCTION", "FLUSH"),
 ]
 NOT_ON_1_AND_2 = [("FLUSHDB",), ("FLUSHDB", "ASYNC"), ("KEYS", "*")]
 # A queue-time refusal may close the connection for these, as Redis does for replication commands.
@@ -43,8 +70,11 @@ def commands_for(db):
 
 
 def cases():
-    return [pytest.param(db, command, id=f"db {db}: {' '.join(map(str, command))}")
-            for db in (0, 1, 2) for command in commands_for(db)]
+    return [
+        pytest.param(db, command, id=f"db {db}: {' '.join(map(str, command))}")
+        for db in (0, 1, 2)
+        for command in commands_for(db)
+    ]
 
 
 def others(db):
@@ -80,8 +110,12 @@ def test_refused_inside_a_transaction(strict, db, command):
         client.send(whole)
         replies = [client.read() for _ in range(4)]
         assert refused(replies[2]) and replies[3].code == "EXECABORT", replies
-        stepwise = [client.command("MULTI"), client.command("SET", "k", "changed"), client.command(*command),
-                    client.command("EXEC")]
+        stepwise = [
+            client.command("MULTI"),
+            client.command("SET", "k", "changed"),
+            client.command(*command),
+            client.command("EXEC"),
+        ]
         assert refused(stepwise[2]) and stepwise[3].code == "EXECABORT", stepwise
         assert client.command("GET", "k") == f"of {db}".encode()
     assert strict.digests(0, 1, 2, 3) == before
@@ -114,8 +148,12 @@ def run_script(client, how, body, redis):
     elif how == "MULTI":
         reply = client.pipeline(("MULTI",), ("EVAL", body, 0), ("EXEC",))[-1][0]
     else:
-        redis.command("FUNCTION", "LOAD", "REPLACE", "#!lua name=lib\n"
-                      f"redis.register_function('f', function(keys, args) {body} end)")
+        redis.command(
+            "FUNCTION",
+            "LOAD",
+            "REPLACE",
+            f"#!lua name=lib\nredis.register_function('f', function(keys, args) {body} end)",
+        )
         reply = client.command("FCALL", "f", 0)
     assert "pcall" in body or refused(reply), f"allowed: {reply}"
 
@@ -165,8 +203,19 @@ def test_a_foreign_select_inside_a_transaction_aborts_it(strict):
     assert strict.redis.command("GET", "k") == b"of 0"
 
 
-@pytest.mark.parametrize("inside", ["CLIENT REPLY OFF", "CLIENT TRACKING ON", "SUBSCRIBE x", "PSUBSCRIBE x*", "HELLO 3",
-                                    "AUTH x", "MONITOR", "RESETX"])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "CLIENT REPLY OFF",
+        "CLIENT TRACKING ON",
+        "SUBSCRIBE x",
+        "PSUBSCRIBE x*",
+        "HELLO 3",
+        "AUTH x",
+        "MONITOR",
+        "RESETX",
+    ],
+)
 def test_nothing_inside_a_transaction_reconfigures_a_shared_connection(strict, inside):
     strict.fill()
     with strict.sidecar.client() as client, strict.sidecar.client() as neighbour:

@@ -20,15 +20,23 @@ password = "viewer-secret"
 readonly = true
 """.format(digest=hashlib.sha256(b"worker-secret").hexdigest())
 
-CROSSING = [("SELECT", 5), ("FLUSHDB",), ("COPY", "k", "x", "DB", 2), ("PUBLISH", "/2.x", "m"), ("CONFIG", "GET", "dir")]
+CROSSING = [
+    ("SELECT", 5),
+    ("FLUSHDB",),
+    ("COPY", "k", "x", "DB", 2),
+    ("PUBLISH", "/2.x", "m"),
+    ("CONFIG", "GET", "dir"),
+]
 
 
 @pytest.fixture(scope="module")
 def users(tmp_path_factory):
     path = tmp_path_factory.mktemp("configuration") / "sidecar.toml"
     path.write_text(USERS)
-    with RedisServer(password="root") as redis, \
-            Sidecar(redis.url, "--config", path, "--password", "root", "--threads", "2") as sidecar:
+    with (
+        RedisServer(password="root") as redis,
+        Sidecar(redis.url, "--config", path, "--password", "root", "--threads", "2") as sidecar,
+    ):
         yield redis, sidecar
 
 
@@ -48,8 +56,11 @@ def test_audit_allows_and_counts(start):
 
 
 def audited(sidecar):
-    return sum(value for sample, value in sidecar.metrics().items()
-               if sample.startswith(("sidecar_policy_refusals_total", "sidecar_policy_audited_total")))
+    return sum(
+        value
+        for sample, value in sidecar.metrics().items()
+        if sample.startswith(("sidecar_policy_refusals_total", "sidecar_policy_audited_total"))
+    )
 
 
 def test_audit_lets_scripts_pass(start):
@@ -81,7 +92,13 @@ def test_a_user_of_one_db_works_only_there(users):
         assert client.command("SET", "k", "v") == "OK"
         assert client.command("SELECT", 2) == "OK", "connection commands pass on any db"
         assert client.command("PING") == "PONG"
-        for command in (("GET", "k"), ("SET", "k", "v"), ("EVAL", "return 1", 0), ("BLPOP", "l", "0.1"), ("WATCH", "k")):
+        for command in (
+            ("GET", "k"),
+            ("SET", "k", "v"),
+            ("EVAL", "return 1", 0),
+            ("BLPOP", "l", "0.1"),
+            ("WATCH", "k"),
+        ):
             assert client.command(*command).code == "NOPERM", command
         replies = client.pipeline(("MULTI",), ("SET", "k", "v"), ("EXEC",))
         assert replies[1].code == "NOPERM" and replies[2].code == "EXECABORT"
@@ -91,7 +108,7 @@ def test_a_user_of_one_db_works_only_there(users):
 
 
 def test_a_hashed_password_and_pings_on_db_0(users):
-    redis, sidecar = users
+    _, sidecar = users
     with sidecar.client(user="worker", password="worker-secret") as client:
         assert client.command("PING") == "PONG", "kombu pings on db 0 before SELECT 2"
         assert client.command("GET", "k").code == "NOPERM"
@@ -109,10 +126,19 @@ def test_a_readonly_user_writes_nowhere(users, db):
     redis, sidecar = users
     redis.command("SET", "k", f"of {db}", db=db)
     redis.command("RPUSH", "list", "x", db=db)
-    writes = [("SET", "k", "x"), ("DEL", "k"), ("LPOP", "list"), ("BLPOP", "list", 1), ("EXPIRE", "k", 1), ("FLUSHDB",),
-              ("GETSET", "k", "x"), ("COPY", "k", "y"), ("SORT", "list", "ALPHA", "STORE", "d"),
-              ("EVAL", "return redis.call('SET', KEYS[1], 'x')", 1, "k"),
-              ("EVAL", "return redis.pcall('DEL', 'k')", 0)]
+    writes = [
+        ("SET", "k", "x"),
+        ("DEL", "k"),
+        ("LPOP", "list"),
+        ("BLPOP", "list", 1),
+        ("EXPIRE", "k", 1),
+        ("FLUSHDB",),
+        ("GETSET", "k", "x"),
+        ("COPY", "k", "y"),
+        ("SORT", "list", "ALPHA", "STORE", "d"),
+        ("EVAL", "return redis.call('SET', KEYS[1], 'x')", 1, "k"),
+        ("EVAL", "return redis.pcall('DEL', 'k')", 0),
+    ]
     with sidecar.client(db, user="viewer", password="viewer-secret") as client:
         assert client.command("GET", "k") == f"of {db}".encode()
         assert client.command("LRANGE", "list", 0, -1) == [b"x"]
@@ -123,7 +149,9 @@ def test_a_readonly_user_writes_nowhere(users, db):
             queued = client.command(*command)
             result = client.command("EXEC")
             assert isinstance(queued, Failure) or all(isinstance(one, Failure) for one in result), command
-        assert client.pipeline(("WATCH", "k"), ("MULTI",), ("GET", "k"), ("EXEC",))[-1] == [f"of {db}".encode()]
+        assert client.pipeline(("WATCH", "k"), ("MULTI",), ("GET", "k"), ("EXEC",))[-1] == [
+            f"of {db}".encode()
+        ]
     assert redis.command("GET", "k", db=db) == f"of {db}".encode()
     redis.command("DEL", "list", db=db)
 
@@ -131,7 +159,12 @@ def test_a_readonly_user_writes_nowhere(users, db):
 def test_failed_auth_keeps_the_identity(users):
     _, sidecar = users
     with sidecar.client(user="cache", password="cache-secret") as client:
-        for wrong in (("cache", "no"), ("nobody", "cache-secret"), ("default", "cache-secret"), ("worker", "cache-secret")):
+        for wrong in (
+            ("cache", "no"),
+            ("nobody", "cache-secret"),
+            ("default", "cache-secret"),
+            ("worker", "cache-secret"),
+        ):
             assert client.command("AUTH", *wrong).code == "WRONGPASS"
         assert client.command("ACL", "WHOAMI") == b"cache"
         assert client.command("GET", "none") is None
@@ -144,10 +177,23 @@ def test_failed_auth_keeps_the_identity(users):
 def test_identity_changes_take_effect_in_the_same_pipeline(users):
     _, sidecar = users
     with sidecar.client() as client:
-        client.send(encode("GET", "none") + encode("AUTH", "viewer", "viewer-secret") + encode("GET", "none")
-                    + encode("SET", "k", "x") + encode("AUTH", "root") + encode("SET", "k2", "x"))
+        client.send(
+            encode("GET", "none")
+            + encode("AUTH", "viewer", "viewer-secret")
+            + encode("GET", "none")
+            + encode("SET", "k", "x")
+            + encode("AUTH", "root")
+            + encode("SET", "k2", "x")
+        )
         replies = [client.read() for _ in range(6)]
-    assert [getattr(reply, "code", reply) for reply in replies] == ["NOAUTH", "OK", None, "NOPERM", "OK", "OK"]
+    assert [getattr(reply, "code", reply) for reply in replies] == [
+        "NOAUTH",
+        "OK",
+        None,
+        "NOPERM",
+        "OK",
+        "OK",
+    ]
 
 
 def test_hello_authenticates(users):

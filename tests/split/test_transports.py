@@ -25,7 +25,14 @@ def work(client):
 
 
 def tls_flags(certificates):
-    return ("--tls-listen", "127.0.0.1:0", "--tls-cert", certificates.certificate, "--tls-key", certificates.key)
+    return (
+        "--tls-listen",
+        "127.0.0.1:0",
+        "--tls-cert",
+        certificates.certificate,
+        "--tls-key",
+        certificates.key,
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -92,7 +99,7 @@ def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(start, tmp_path):
     path = str(tmp_path / "s.sock")
     redis = start.redis()
     first = start.sidecar(redis, "--unix", path)
-    with pytest.raises(StartFailed, match="s.sock"):
+    with pytest.raises(StartFailed, match=r"s\.sock"):
         Sidecar(redis.url, "--unix", path)
     first.kill()
     assert os.path.exists(path)
@@ -119,7 +126,9 @@ def test_one_upstream_per_db(start):
             assert client.pipeline(("MULTI",), ("INCR", "n"), ("EXEC",))[-1] == [1]
             assert client.pipeline(("RPUSH", "l", db), ("BLPOP", "l", 1))[-1] == [b"l", str(db).encode()]
     for db, redis in enumerate(servers):
-        assert [redis.command("DBSIZE", db=one) for one in range(3)] == [2 if one == db else 0 for one in range(3)]
+        assert [redis.command("DBSIZE", db=one) for one in range(3)] == [
+            2 if one == db else 0 for one in range(3)
+        ]
         assert redis.command("GET", "k", db=db) == f"of {db}".encode()
 
 

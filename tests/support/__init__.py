@@ -8,6 +8,18 @@ from support.sidecar import Sidecar, StartFailed
 from support.wire import Closed, RawClient, TimedOut
 
 __all__ = [
-    "Certificates", "Closed", "Failure", "Push", "RawClient", "RedisServer", "Sidecar", "StartFailed", "TimedOut",
-    "decode", "encode", "eventually", "inline", "stays",
+    "Certificates",
+    "Closed",
+    "Failure",
+    "Push",
+    "RawClient",
+    "RedisServer",
+    "Sidecar",
+    "StartFailed",
+    "TimedOut",
+    "decode",
+    "encode",
+    "eventually",
+    "inline",
+    "stays",
 ]

@@ -40,8 +40,13 @@ class Process:
     def spawn(self, arguments, stdout=None, env=None):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=stdout or log,
-                stderr=log, env=None if env is None else {**os.environ, **env}, cwd=self.directory)
+                [str(argument) for argument in arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout or log,
+                stderr=log,
+                env=None if env is None else {**os.environ, **env},
+                cwd=self.directory,
+            )
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

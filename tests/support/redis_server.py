@@ -20,8 +20,14 @@ class RedisServer(Process):
         self.unix_path = str(self.directory / "redis.sock")
         self.port = None
         self.tls_port = None
-        self.options = {"save": "", "appendonly": "no", "enable_debug_command": "yes", "loglevel": "notice",
-                        "databases": 16, **options}
+        self.options = {
+            "save": "",
+            "appendonly": "no",
+            "enable_debug_command": "yes",
+            "loglevel": "notice",
+            "databases": 16,
+            **options,
+        }
         if start:
             self.start()
 
@@ -46,14 +52,23 @@ class RedisServer(Process):
         return f":{self.password}@" if self.password else ""
 
     def _arguments(self):
-        settings = {"bind": "127.0.0.1", "port": self.port, "unixsocket": self.unix_path, "dir": self.directory,
-                    **self.options}
+        settings = {
+            "bind": "127.0.0.1",
+            "port": self.port,
+            "unixsocket": self.unix_path,
+            "dir": self.directory,
+            **self.options,
+        }
         if self.password:
             settings["requirepass"] = self.password
         if self.certificates:
-            settings |= {"tls-port": self.tls_port, "tls-cert-file": self.certificates.certificate,
-                         "tls-key-file": self.certificates.key, "tls-ca-cert-file": self.certificates.ca,
-                         "tls-auth-clients": "no"}
+            settings |= {
+                "tls-port": self.tls_port,
+                "tls-cert-file": self.certificates.certificate,
+                "tls-key-file": self.certificates.key,
+                "tls-ca-cert-file": self.certificates.ca,
+                "tls-auth-clients": "no",
+            }
         arguments = ["redis-server"]
         for name, value in settings.items():
             arguments += ["--" + name.replace("_", "-"), value]

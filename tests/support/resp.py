@@ -57,12 +57,12 @@ def frame_end(buffer, start=0):
         kind = buffer[position]
         open_frames -= 1
         if kind in BULK_LIKE:
-            length = int(buffer[position + 1:line_end])
+            length = int(buffer[position + 1 : line_end])
             position = line_end + 2 + (length + 2 if length >= 0 else 0)
             if position > len(buffer):
                 raise Incomplete(position)
         elif kind in AGGREGATES:
-            count = int(buffer[position + 1:line_end])
+            count = int(buffer[position + 1 : line_end])
             open_frames += max(count, 0) * AGGREGATES[kind] + (1 if kind == ord("|") else 0)
             position = line_end + 2
         else:
@@ -106,13 +106,19 @@ def _decode_scalar(kind, text, frame):
     if kind == b"-":
         return Failure(text.decode())
     if kind == b"$":
-        return None if text == b"-1" else frame[len(text) + 3:-2]
+        return None if text == b"-1" else frame[len(text) + 3 : -2]
     if kind == b"=":
-        return frame[len(text) + 7:-2]
+        return frame[len(text) + 7 : -2]
     if kind == b"!":
-        return Failure(frame[len(text) + 3:-2].decode())
-    converters = {b"+": bytes.decode, b":": int, b",": float, b"#": lambda t: t == b"t", b"_": lambda _: None,
-                  b"(": int}
+        return Failure(frame[len(text) + 3 : -2].decode())
+    converters = {
+        b"+": bytes.decode,
+        b":": int,
+        b",": float,
+        b"#": lambda t: t == b"t",
+        b"_": lambda _: None,
+        b"(": int,
+    }
     return converters[kind](text)
 
 

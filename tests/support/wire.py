@@ -73,7 +73,7 @@ class RawClient:
                 self._receive()
             if writable:
                 try:
-                    view = view[self.socket.send(view[:CHUNK]):]
+                    view = view[self.socket.send(view[:CHUNK]) :]
                 except WOULD_BLOCK:
                     continue
                 except (BrokenPipeError, ConnectionResetError):
