@@ -43,7 +43,7 @@ public:
 
     bool run() {
         return timed("connect", [this] { return connect(); }) &&
-               timed("auth", [this] { return authenticate(); }) &&
+               (options_.url.password.empty() || timed("auth", [this] { return authenticate(); })) &&
                timed("select",
                      [this] {
                          return expect({"SELECT", std::to_string(db_)}, "OK");
@@ -101,7 +101,6 @@ private:
 
     bool authenticate() {
         const redis_url& url = options_.url;
-        if (url.password.empty()) return true;
         if (url.user.empty()) return expect({"AUTH", url.password}, "OK");
         return expect({"AUTH", url.user, url.password}, "OK");
     }

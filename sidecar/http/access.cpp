@@ -44,7 +44,8 @@ std::optional<http_response> access_rules::check(const http_request& request, ro
     if (any_token()) return check_token(request, wanted);
     if (loopback_) {
         if (is_loopback({host_of(request.host), 0})) return std::nullopt;
-        return problem(421, "without a token only localhost is served under the names of localhost");
+        return problem(
+            421, "without a token this address answers only to localhost and loopback addresses as Host");
     }
     if (wanted == route_access::metrics) return std::nullopt;
     return problem(403,

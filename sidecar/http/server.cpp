@@ -241,6 +241,7 @@ asio::awaitable<bool> http_server::state::respond(beast::tcp_stream& stream, htt
     stream.expires_after(std::chrono::milliseconds(settings_.limits.request_timeout_ms));
     http::response_serializer<http::string_body> serializer(message);
     auto [ec, count] = co_await http::async_write(stream, serializer, tuple_awaitable);
+    if (ec == beast::error::timeout) ++counters_.timeouts;
     co_return !ec && keep_alive;
 }
 

@@ -1,12 +1,7 @@
 #include "sidecar/net/embedded.hpp"
 
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,7 +11,6 @@
 #include <csignal>
 #include <cstring>
 #include <deque>
-#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <string_view>
@@ -24,6 +18,7 @@
 #include <utility>
 
 #include "sidecar/net/child_process.hpp"
+#include "sidecar/net/data_directory.hpp"
 #include "sidecar/net/log.hpp"
 
 namespace sidecar {
@@ -98,20 +93,15 @@ public:
         }
         changed_.notify_all();
         if (thread_.joinable()) thread_.join();
-        if (lock_descriptor_ >= 0) ::close(std::exchange(lock_descriptor_, -1));
-        std::error_code ignored;
-        if (!temporary_dir_.empty()) std::filesystem::remove_all(std::exchange(temporary_dir_, {}), ignored);
+        directory_.release();
     }
 
-    [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
+    [[nodiscard]] const std::string& socket_path() const { return directory_.socket_path(); }
     [[nodiscard]] int process_id() const { return pid_.load(); }
     [[nodiscard]] unsigned restarts() const { return restarts_.load(); }
 
 private:
     std::optional<std::string> prepare();
-    std::optional<std::string> make_data_dir();
-    std::optional<std::string> lock_data_dir();
-    std::optional<std::string> choose_socket();
 
     void run();
     bool spawn();
@@ -127,11 +117,7 @@ private:
 
     embedded_settings settings_;
     std::string program_;
-    std::string data_dir_;
-    std::string log_file_;
-    std::string socket_path_;
-    std::string temporary_dir_;
-    int lock_descriptor_ = -1;
+    data_directory directory_;
     std::string end_;
     std::atomic<pid_t> pid_{0};
     std::atomic<unsigned> restarts_{0};
@@ -149,54 +135,7 @@ std::optional<std::string> embedded_redis::supervisor::prepare() {
     if (!program)
         return "--embedded: " + settings_.program + " is not on PATH; install it or give --redis URL";
     program_ = *program;
-    if (auto bad = make_data_dir()) return "--data-dir: " + *bad;
-    if (auto bad = lock_data_dir()) return "--data-dir: " + *bad;
-    return choose_socket();
-}
-
-std::optional<std::string> embedded_redis::supervisor::make_data_dir() {
-    std::error_code ec;
-    data_dir_ = std::filesystem::absolute(settings_.data_dir, ec).lexically_normal().string();
-    const std::filesystem::path parent = std::filesystem::path(data_dir_).parent_path();
-    std::filesystem::create_directories(parent, ec);
-    if (ec) return "cannot make " + parent.string() + ": " + ec.message();
-    if (::mkdir(data_dir_.c_str(), 0700) != 0 && errno != EEXIST)
-        return "cannot make " + data_dir_ + ": " + system_error();
-    if (!std::filesystem::is_directory(data_dir_, ec)) return data_dir_ + " is not a directory";
-    if (::access(data_dir_.c_str(), R_OK | W_OK | X_OK) != 0)
-        return "cannot use " + data_dir_ + ": " + system_error();
-    log_file_ = data_dir_ + "/redis.log";
-    return std::nullopt;
-}
-
-// Two servers on one append-only file would ruin it. The child holds the lock too, so that a server which is
-// still saving after its sidecar was killed keeps the next one waiting.
-std::optional<std::string> embedded_redis::supervisor::lock_data_dir() {
-    const std::string path = data_dir_ + "/lock";
-    lock_descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_descriptor_ < 0) return "cannot make " + path + ": " + system_error();
-    const auto deadline = steady::now() + milliseconds(settings_.ready_timeout_ms);
-    while (::flock(lock_descriptor_, LOCK_EX | LOCK_NB) != 0) {
-        if (steady::now() > deadline) {
-            ::close(std::exchange(lock_descriptor_, -1));
-            return data_dir_ + " is in use by another sidecar or its redis-server";
-        }
-        std::this_thread::sleep_for(poll_interval);
-    }
-    return std::nullopt;
-}
-
-std::optional<std::string> embedded_redis::supervisor::choose_socket() {
-    socket_path_ = data_dir_ + "/redis.sock";
-    if (socket_path_.size() < sizeof(sockaddr_un::sun_path)) return std::nullopt;
-    std::string directory = "/tmp/sidecar-XXXXXX";
-    if (::mkdtemp(directory.data()) == nullptr)
-        return "--embedded: cannot make a directory for the socket: " + system_error();
-    temporary_dir_ = directory;
-    socket_path_ = directory + "/redis.sock";
-    log_event(log_level::info, "embedded redis-server has its socket elsewhere",
-              {{"socket", socket_path_}, {"cause", "the path of --data-dir is too long for a socket"}});
-    return std::nullopt;
+    return directory_.claim(settings_.data_dir, settings_.ready_timeout_ms);
 }
 
 bool embedded_redis::supervisor::spawn() {
@@ -205,11 +144,11 @@ bool embedded_redis::supervisor::spawn() {
     start.arguments = {"--port",
                        "0",
                        "--unixsocket",
-                       socket_path_,
+                       directory_.socket_path(),
                        "--unixsocketperm",
                        "600",
                        "--dir",
-                       data_dir_,
+                       directory_.path(),
                        "--appendonly",
                        "yes",
                        "--appendfsync",
@@ -219,9 +158,9 @@ bool embedded_redis::supervisor::spawn() {
                        "--daemonize",
                        "no",
                        "--logfile",
-                       log_file_};
-    start.output_file = log_file_;
-    start.kept_descriptor = lock_descriptor_;
+                       directory_.log_file()};
+    start.output_file = directory_.log_file();
+    start.kept_descriptor = directory_.lock_descriptor();
     const pid_t child = start_child(start);
     if (child < 0) end_ = "cannot start it: " + system_error();
     pid_ = std::max(child, 0);
@@ -241,11 +180,13 @@ bool embedded_redis::supervisor::reap() {
 
 std::string embedded_redis::supervisor::await_ready() {
     const auto deadline = steady::now() + milliseconds(settings_.ready_timeout_ms);
-    while (!answers_ping(socket_path_)) {
-        if (reap()) return settings_.program + " ended at once with " + end_ + "; " + last_lines(log_file_);
+    while (!answers_ping(directory_.socket_path())) {
+        if (reap())
+            return settings_.program + " ended at once with " + end_ + "; " +
+                   last_lines(directory_.log_file());
         if (steady::now() > deadline)
             return settings_.program + " did not answer within " +
-                   std::to_string(settings_.ready_timeout_ms) + " ms; " + last_lines(log_file_);
+                   std::to_string(settings_.ready_timeout_ms) + " ms; " + last_lines(directory_.log_file());
         if (!sleep_for(poll_interval)) return "stopped while starting";
     }
     return {};
@@ -256,6 +197,8 @@ void embedded_redis::supervisor::run() {
     const bool failed = !failure.empty();
     announce(std::move(failure));
     if (failed) return end_child();
+    log_event(log_level::info, "embedded redis-server started",
+              {{"pid", std::to_string(pid_.load())}, {"data", directory_.path()}});
 
     milliseconds delay = first_restart_delay;
     for (;;) {
@@ -264,7 +207,7 @@ void embedded_redis::supervisor::run() {
         if (pid_ != 0) return end_child();
         if (steady::now() - started > stable_after) delay = first_restart_delay;
         log_event(log_level::error, "embedded redis-server ended",
-                  {{"cause", end_}, {"log", last_lines(log_file_)}});
+                  {{"cause", end_}, {"log", last_lines(directory_.log_file())}});
         if (!sleep_for(delay)) return;
         delay = std::min(delay * 2, milliseconds(settings_.restart_delay_ms_max));
         if (!spawn()) continue;

@@ -9,6 +9,7 @@
 #include "sidecar/cli/check.hpp"
 #include "sidecar/net/child_process.hpp"
 #include "sidecar/net/embedded.hpp"
+#include "sidecar/net/log.hpp"
 
 using namespace sidecar;
 
@@ -67,6 +68,7 @@ TEST_CASE("check has a line for each db of a server that works, and leaves nothi
     }
     std::string dir = "/tmp/check-test-XXXXXX";
     REQUIRE(::mkdtemp(dir.data()) != nullptr);
+    configure_log("off", log_format::text);
     embedded_redis server({.data_dir = dir});
     REQUIRE_FALSE(server.start());
     check_options options;
@@ -86,6 +88,7 @@ TEST_CASE("check has a line for each db of a server that works, and leaves nothi
     CHECK(refused.text.find("unix://:***@" + server.socket_path()) != std::string::npos);
     CHECK(refused.text.find("secret") == std::string::npos);
     server.stop();
+    configure_log("info", log_format::text);
     std::filesystem::remove_all(dir);
 }
 

@@ -84,6 +84,7 @@ public:
 
 TEST_CASE("the embedded server answers on a private socket and keeps its data", "[embedded]") {
     if (redis_is_missing()) return;
+    const quiet_log quiet;
     const temporary_dir dir;
     const std::string data = dir.path() + "/deep/data";
     int process = 0;
@@ -124,6 +125,7 @@ TEST_CASE("an embedded server that dies is started again", "[embedded]") {
 
 TEST_CASE("a data directory is used by one server at a time", "[embedded]") {
     if (redis_is_missing()) return;
+    const quiet_log quiet;
     const temporary_dir dir;
     embedded_redis first({.data_dir = dir.path()});
     REQUIRE_FALSE(first.start());
@@ -151,6 +153,7 @@ TEST_CASE("a path too long for a socket puts the socket elsewhere", "[embedded]"
 
 TEST_CASE("the embedded server ends when its parent is killed", "[embedded]") {
     if (redis_is_missing()) return;
+    const quiet_log quiet;
     const temporary_dir dir;
     const std::string note = dir.path() + "/process";
     const pid_t parent = ::fork();
@@ -176,6 +179,7 @@ TEST_CASE("the embedded server ends when its parent is killed", "[embedded]") {
 }
 
 TEST_CASE("what hinders the embedded server is said in one line", "[embedded]") {
+    const quiet_log quiet;
     const temporary_dir dir;
     const auto error = [&](embedded_settings settings) {
         return embedded_redis(settings).start().value_or("started");
