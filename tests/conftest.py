@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 def pytest_addoption(parser):
     group = parser.getgroup("sidecar")
     group.addoption("--conversations", type=int, default=500, help="random conversations to compare")
-    group.addoption("--seed", type=int, default=None, help="seed of the random conversations")
+    group.addoption("--seed", type=int, default=1, help="seed of the random conversations")
     group.addoption(
         "--against",
         choices=("sidecar", "redis"),
