@@ -1,8 +1,8 @@
 """Random conversations that have only one right answer.
 
 What could race is kept out: once anybody has blocked, clients touch shared keys only to serve blocked calls
-(one push at a time), publish nothing, and work on keys of their own. UNSUBSCRIBE names its channels. Times and
-random picks are not used.
+(one push at a time), publish nothing, and work on keys of their own. UNSUBSCRIBE names its channels. Times
+and random picks are not used.
 """
 
 import dataclasses
