@@ -37,7 +37,7 @@ std::variant<check_options, config_error> read_check_options(std::span<const std
     } catch (const CLI::ParseError& error) {
         std::string line = error.what();
         std::replace(line.begin(), line.end(), '\n', ' ');
-        return config_error{line};
+        return config_error{mask_url_text(line)};
     }
     if (given_url->count() > 0) where = "URL";
 

@@ -83,6 +83,7 @@ std::variant<command_line, config_error> read_command_line(std::span<const std::
 
     command_line read;
     if (files.size() > 1) return config_error{"--config: given more than once"};
+    if (!files.empty() && files.front().empty()) return config_error{"--config: the value is missing"};
     if (!files.empty()) read.config_file = files.front();
     for (const setting& entry : all_settings()) {
         std::vector<std::string>& values = results[entry.flag];

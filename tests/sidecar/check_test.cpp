@@ -59,6 +59,7 @@ TEST_CASE("what check cannot use is named", "[check]") {
     CHECK(error({"--timeout", "0"}).find("--timeout: '0'") == 0);
     CHECK(error({"--ca", "/no/such.pem"}).find("--ca: cannot read '/no/such.pem'") == 0);
     CHECK(error({"--verbose"}).find("--verbose") != std::string::npos);
+    CHECK(error({"redis://h", "redis://:secret@h"}).find("secret") == std::string::npos);
 }
 
 TEST_CASE("check has a line for each db of a server that works, and leaves nothing behind", "[check]") {

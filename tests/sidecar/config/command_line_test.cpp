@@ -36,6 +36,7 @@ TEST_CASE("an unknown flag or argument is named, its value is not", "[config]") 
 TEST_CASE("a flag without its value or given twice is named", "[config]") {
     CHECK(error({"--hold"}) == "--hold: the value is missing");
     CHECK(error({"--config"}) == "--config: the value is missing");
+    CHECK(error({"--config="}) == "--config: the value is missing");
     CHECK(error({"--hold", "1", "--hold", "2"}) == "--hold: given more than once");
     CHECK(error({"--config", "a", "--config", "b"}) == "--config: given more than once");
 }
