@@ -113,6 +113,8 @@ public:
     // --- turn and time
     void finish_turn();
     void on_time();
+    // Something is due within less than a tenth of a second.
+    [[nodiscard]] bool wants_fine_ticks() const;
     void begin_drain();
     [[nodiscard]] bool drained() const;
     [[nodiscard]] bool draining() const { return draining_; }

@@ -277,6 +277,12 @@ void shard_core::expire_holds() {
     });
 }
 
+bool shard_core::wants_fine_ticks() const {
+    if (!polls.empty() || !put_back_retries_.empty() || leases.waiting() > 0) return true;
+    return std::any_of(links_.begin(), links_.end(),
+                       [](const auto& l) { return l->down_since.has_value() || l->retire_when_idle; });
+}
+
 // What need not be looked at in every tick.
 void shard_core::sweep() {
     swept_at_ = now_;

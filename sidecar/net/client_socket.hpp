@@ -1,0 +1,37 @@
+#pragma once
+#include <memory>
+
+#include "sidecar/net/reactor.hpp"
+#include "sidecar/net/transport.hpp"
+
+namespace sidecar {
+
+class session;
+class shard;
+
+// Moves bytes between one client's socket and its session.
+class client_socket final : public ready_handler {
+public:
+    client_socket(shard& owner, session& client, std::unique_ptr<transport> wire);
+    // No event reaches it any more.
+    void detach();
+
+    void on_ready(std::uint32_t epoll_events) override;
+    // Writes what the session has, closes when it wants to be closed, reads on when it may. May destroy this.
+    void serve();
+
+private:
+    void read();
+    void write();
+    void finish();  // destroys this
+
+    shard& owner_;
+    session& client_;
+    std::unique_ptr<transport> wire_;
+    bool readable_ = false;
+    bool writable_ = true;
+    bool peer_ended_ = false;
+    bool end_told_ = false;
+};
+
+}  // namespace sidecar
