@@ -104,6 +104,24 @@ def test_a_subscriber_gets_each_message_once_per_subscription(start):
 
 
 @pytest.mark.parametrize("threads", THREADS, ids=" ".join)
+def test_own_messages_come_behind_the_reply(start, threads):
+    """As in Redis 7.2: never inside EXEC's array, where 7.0 puts them."""
+    _, sidecar = start.both(*threads)
+    client = start.client(sidecar, protocol=3)
+    client.command("SUBSCRIBE", "a")
+    for number in range(100):
+        client.send(
+            encode("MULTI") + encode("PUBLISH", "a", number) + encode("PUBLISH", "b", "x") + encode("EXEC")
+        )
+        assert [client.read_frame() for _ in range(3)] == [b"+OK\r\n", b"+QUEUED\r\n", b"+QUEUED\r\n"]
+        assert client.read_frame() == b"*2\r\n:1\r\n:0\r\n"
+        assert client.read_frame().startswith(b">3\r\n$7\r\nmessage\r\n")
+        client.send_command("PUBLISH", "a", number)
+        assert client.read_frame() == b":1\r\n"
+        assert client.read_frame().startswith(b">3\r\n$7\r\nmessage\r\n")
+
+
+@pytest.mark.parametrize("threads", THREADS, ids=" ".join)
 def test_subscribe_then_publish_is_never_lost(start, threads):
     """Subscribed on one socket, published on another after the confirmation: the message comes. The
     sockets meet on all pairs of shards, with the upstream subscription coming and going."""
