@@ -101,7 +101,7 @@ def test_a_user_of_one_db_works_only_there(users):
         ):
             assert client.command(*command).code == "NOPERM", command
         replies = client.pipeline(("MULTI",), ("SET", "k", "v"), ("EXEC",))
-        assert replies[1].code == "NOPERM" and replies[2].code == "EXECABORT"
+        assert replies[1].code == "NOPERM" and replies[2].code in ("NOPERM", "EXECABORT")
         assert client.command("SELECT", 0) == "OK"
         assert client.command("GET", "k") == b"v"
     assert redis.command("DBSIZE", db=2) == 0
