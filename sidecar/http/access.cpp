@@ -33,7 +33,7 @@ std::string host_of(std::string_view authority) {
     return lower_case(host);
 }
 
-void access_rules::set_tokens(std::string token, std::string operator_token) {
+void access_rules::set_tokens(std::string_view token, std::string_view operator_token) {
     token_hash_ = token.empty() ? std::string() : sha256_hex(token);
     operator_hash_ = operator_token.empty() ? std::string() : sha256_hex(operator_token);
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sidecar/config/config.hpp"
 #include "sidecar/http/message.hpp"
@@ -23,7 +24,7 @@ class access_rules {
 public:
     explicit access_rules(const endpoint& listen) : loopback_(is_loopback(listen)) {}
 
-    void set_tokens(std::string token, std::string operator_token);
+    void set_tokens(std::string_view token, std::string_view operator_token);
 
     // nullopt = go on; else the refusal to send.
     [[nodiscard]] std::optional<http_response> check(const http_request& request, route_access wanted) const;

@@ -64,8 +64,8 @@ http_routes::http_routes(const endpoint& listen, http_backend backend, const htt
     add_own();
 }
 
-void http_routes::set_tokens(std::string token, std::string operator_token) {
-    access_.set_tokens(std::move(token), std::move(operator_token));
+void http_routes::set_tokens(std::string_view token, std::string_view operator_token) {
+    access_.set_tokens(token, operator_token);
 }
 
 http_response http_routes::answer(const http_request& request) const {

@@ -35,7 +35,7 @@ public:
     http_routes(const endpoint& listen, http_backend backend, const http_counters& counters);
 
     void add(route entry) { routes_.push_back(std::move(entry)); }
-    void set_tokens(std::string token, std::string operator_token);
+    void set_tokens(std::string_view token, std::string_view operator_token);
 
     // Never throws for what a client sent; a handler's exception is the caller's.
     [[nodiscard]] http_response answer(const http_request& request) const;

@@ -70,6 +70,7 @@ pid_t start_child(const child_start& start) {
     std::vector<std::string> texts{start.program};
     texts.insert(texts.end(), start.arguments.begin(), start.arguments.end());
     std::vector<char*> arguments;
+    arguments.reserve(texts.size() + 1);
     for (std::string& text : texts) arguments.push_back(text.data());
     arguments.push_back(nullptr);
 
