@@ -12,7 +12,15 @@ from differential.conversation import Conversation, step
 
 CHANNELS = ("ch", "news", "a-channel")
 PATTERNS = ("c*", "*", "n?ws")
-POP = ("BLPOP", "BRPOP")
+RECONFIGURING = {
+    "HELLO",
+    "SUBSCRIBE",
+    "PSUBSCRIBE",
+    "SSUBSCRIBE",
+    "UNSUBSCRIBE",
+    "PUNSUBSCRIBE",
+    "SUNSUBSCRIBE",
+}
 
 
 @dataclasses.dataclass
@@ -53,7 +61,7 @@ class Generator:
         commands = []
         for _ in range(count):
             command = self._command(client)
-            if command[0] == "HELLO" or command[:2] == ("CLIENT", "REPLY"):
+            if command[0] in RECONFIGURING or command[:2] == ("CLIENT", "REPLY"):
                 # Redis executes them at EXEC and garbles EXEC's own reply: kept out of transactions.
                 commands.append(("DISCARD",))
             commands.append(command)

@@ -38,7 +38,7 @@ def test_a_client_that_never_reads_is_closed_and_others_are_not_affected(start):
     eventually(closed, 20, message="the client that never reads is still there")
     assert worst < 1.0
     assert sidecar.resident_bytes() - before < 100 * MEGABYTE
-    eventually(lambda: other.command("CLIENT", "LIST").count(b"addr=") == 1, 5)
+    eventually(lambda: len(other.command("CLIENT", "LIST").splitlines()) == 1, 5)
 
 
 def test_a_subscriber_that_never_reads_is_closed_alone(start):

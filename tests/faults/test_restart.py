@@ -191,7 +191,7 @@ def test_a_transaction_typed_step_by_step_is_never_half_done(start):
 
 def test_ready_follows_redis(start):
     redis, sidecar = start.both()
-    assert sidecar.http("/readyz")[0] == 200
+    eventually(lambda: sidecar.http("/readyz")[0] == 200, 5)
     redis.kill()
     upstream_lost(sidecar)
     assert sidecar.http("/healthz")[0] == 200

@@ -141,11 +141,12 @@ def test_publish_does_not_overtake_a_subscribe_that_was_sent_first(start):
     _, sidecar = start.both("--threads", "4")
     publishers = start.clients(sidecar, 4)
     for number in range(300):
+        channel = f"ch{number}"
         with sidecar.client() as subscriber:
-            subscriber.send_command("SUBSCRIBE", "ch")
-            counted = publishers[number % 4].command("PUBLISH", "ch", number)
-            assert subscriber.read() == [b"subscribe", b"ch", 1]
-            publishers[(number + 1) % 4].command("PUBLISH", "ch", "end")
+            subscriber.send_command("SUBSCRIBE", channel)
+            counted = publishers[number % 4].command("PUBLISH", channel, number)
+            assert subscriber.read() == [b"subscribe", channel.encode(), 1]
+            publishers[(number + 1) % 4].command("PUBLISH", channel, "end")
             messages = []
             while not messages or messages[-1] != b"end":
                 messages.append(subscriber.read(5)[2])

@@ -191,6 +191,7 @@ def test_only_db_0_may_flush_itself(strict):
 
 
 def test_select_of_other_dbs_in_redis_words(strict):
+    strict.fill()
     with strict.sidecar.client() as client:
         for index in (3, 16, -1, 99):
             assert client.command("SELECT", index).text == "ERR DB index is out of range"

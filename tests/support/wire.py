@@ -67,11 +67,10 @@ class RawClient:
         while view and not self.closed:
             if time.monotonic() > deadline:
                 raise TimedOut(f"{len(view)} bytes not taken by the server")
-            readers = [self.socket] if read_meanwhile else []
-            readable, writable, _ = select.select(readers, [self.socket], [], 0.5)
-            if readable:
+            events = poll(self.socket, select.POLLOUT | (select.POLLIN if read_meanwhile else 0), 0.5)
+            if events & ~select.POLLOUT:
                 self._receive()
-            if writable:
+            if events & select.POLLOUT and not self.closed:
                 try:
                     view = view[self.socket.send(view[:CHUNK]) :]
                 except WOULD_BLOCK:
@@ -130,7 +129,7 @@ class RawClient:
     def wait_readable(self, seconds):
         if getattr(self.socket, "pending", None) and self.socket.pending():
             return True
-        return bool(select.select([self.socket], [], [], max(seconds, 0))[0])
+        return bool(poll(self.socket, select.POLLIN, seconds))
 
     def read_frame(self, timeout=None):
         """The next frame, exactly as it came. Raises Closed or TimedOut."""
@@ -180,6 +179,14 @@ class RawClient:
             if left <= 0:
                 raise TimedOut(f"still open; frames received: {frames[:5]!r}")
             self.wait_readable(left)
+
+
+def poll(waited_for, events, seconds):
+    """The events that happened; unlike select(), for any number of open files."""
+    poller = select.poll()
+    poller.register(waited_for, events)
+    ready = poller.poll(max(seconds, 0) * 1000)
+    return ready[0][1] if ready else 0
 
 
 def is_message_push(frame):
