@@ -77,10 +77,11 @@ scan_status command_scanner::scan_header(std::string_view bytes, peer_trust trus
             return scan_status::need_more;
         }
         const auto number = parse_number(bytes.substr(1, cr - 1));
-        if (!number || *number > argument_count_max) return fail(frame_error::bad_multibulk_length);
+        if (!number) return fail(frame_error::bad_multibulk_length);
         count = *number;
         next = cr + 2;
     }
+    if (count > argument_count_max) return fail(frame_error::bad_multibulk_length);
     if (trust == peer_trust::stranger && count > stranger_argument_count_max)
         return fail(frame_error::stranger_multibulk_length);
     if (count <= 0) {

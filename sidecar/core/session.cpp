@@ -285,43 +285,29 @@ void session::kill() {
 // --- replies
 
 void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
-    switch (entry.use) {
-        case reply_use::forward:
-            note_size(bytes.size(), complete);
-            emit(entry.number, bytes, complete);
-            break;
-        case reply_use::discard:
-            if (complete) emit(entry.number, {}, true);
-            break;
-        case reply_use::internal:
-            break;
-        default: {
-            auto& more = extras_[entry.number];
-            more.reply.append(bytes);
-            if (!complete) return;
-            const auto node = extras_.extract(entry.number);
-            extra& x = node.mapped();
-            switch (entry.use) {
-                case reply_use::publish:
-                    emit(entry.number, correct_publish(x.text, x.reply), true);
-                    break;
-                case reply_use::numsub:
-                    emit(entry.number, correct_numsub(x.names, x.text == "s", x.reply), true);
-                    break;
-                case reply_use::poison:
-                    emit(entry.number, x.text, true);
-                    break;
-                case reply_use::exec:
-                    extras_.insert_or_assign(entry.number, std::move(x));
-                    finish_exec(entry.number, extras_[entry.number].reply);
-                    break;
-                default:
-                    emit(entry.number, x.reply, true);
-                    break;
-            }
-        }
+    const bool silent = (entry.flags & entry_flag::silent) != 0;
+    if (entry.use == reply_use::forward || entry.use == reply_use::sticky || entry.use == reply_use::queued) {
+        note_size(bytes.size(), complete);
+        if (!silent || complete) emit(entry.number, silent ? std::string_view{} : bytes, complete);
+    } else {
+        extras_[entry.number].reply.append(bytes);
+        if (!complete) return;
+        auto node = extras_.extract(entry.number);
+        const std::string shown = transform(entry, node.mapped());
+        emit(entry.number, silent ? std::string_view{} : shown, true);
     }
     if (complete) entry_gone();
+}
+
+// The reply the client sees in place of upstream's.
+std::string session::transform(const upstream_entry& entry, extra& x) {
+    switch (entry.use) {
+        case reply_use::publish: return correct_publish(x.text, x.reply);
+        case reply_use::numsub: return correct_numsub(x.names, x.text == "s", x.reply);
+        case reply_use::poison: return x.text;
+        case reply_use::exec: return finish_exec(x);
+        default: return std::move(x.reply);
+    }
 }
 
 // A client whose replies are large is served by a link of its kind, so that they delay only each other.

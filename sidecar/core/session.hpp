@@ -162,6 +162,7 @@ private:
     [[nodiscard]] link_role role() const;
     step unknown_command(args_view args);
     step wrong_arity(const command& c);
+    step reject(const command& c, std::string_view error);
 
     // session_connection.cpp: AUTH, HELLO, SELECT, RESET, QUIT, CLIENT
     step local_command(const command& c);
@@ -172,6 +173,7 @@ private:
     std::string run_client(args_view args);
     std::string set_client_info(args_view args);
     std::string hello_reply() const;
+    [[nodiscard]] bool upstream_is_at_least(std::string_view version) const;  // "7.2"
     bool authenticate(std::string_view name, std::string_view password);
     step run_reset();
     step run_quit();
@@ -198,7 +200,9 @@ private:
     bool send_whole_transaction();
     step in_transaction(const command& c);
     step poison(const command& c, std::string_view error);
-    void finish_exec(std::uint32_t number, std::string_view reply);
+    struct extra;
+    std::string finish_exec(const extra& x);
+    std::string transform(const upstream_entry& entry, extra& x);
     std::string correct_publish(std::string_view channel, std::string_view reply) const;
 
     // session_blocking.cpp
@@ -296,6 +300,7 @@ private:
     bool no_touch_ = false;
     bool ended_ = false;  // the client sent its last byte
     bool resume_queued_ = false;
+    bool parked_silent_ = false;  // CLIENT REPLY was off or skipping when the call was parked
     friend class shard_core;
 };
 

@@ -27,6 +27,7 @@ session::step session::blocking_command(const command& c) {
     ++shard_.stats.of(database_, c.spec->index).calls;
     ++shard_.stats.count.parked_calls;
     const auto key = shard_.key_for(database_, protocol_, role(), link_lane::lease);
+    parked_silent_ = reply_mode_ != reply_mode::on;
     stall_ = stall::parked;
     parked_ = &shard_.park(*this, std::move(call), key, c.spec->index);
     parked_->start();
@@ -38,7 +39,7 @@ void session::on_parked_reply(std::string answer, std::optional<broker::popped> 
     (void)protocol;
     parked_ = nullptr;
     if (popped) unsent_pops_.push_back({output_.appended_total(), database_, std::move(*popped), ttl_ms});
-    reply(answer);
+    if (!parked_silent_) append_output(answer);
     if (shard_.draining()) {
         stall_ = stall::none;
         life_ = session_life::draining;

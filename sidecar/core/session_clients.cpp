@@ -72,9 +72,9 @@ std::string session::client_list_line() const {
            " multi=" + (tx_ ? std::to_string(tx_->size()) : "-1") + " qbuf=" + qbuf +
            " qbuf-free=0 argv-mem=0 multi-mem=0" + " rbs=0 rbp=0 obl=" + out + " oll=0 omem=" + out +
            " tot-mem=" + std::to_string(sizeof(session) + input_.capacity() + output_.size()) +
-           " events=r cmd=" + last + " user=" + user_->name +
-           " redir=-1 resp=" + std::to_string(protocol_) + " lib-name=" + library_name_ +
-           " lib-ver=" + library_version_;
+           " events=r cmd=" + last + " user=" + user_->name + " redir=-1 resp=" + std::to_string(protocol_) +
+           (upstream_is_at_least("7.2") ? " lib-name=" + library_name_ + " lib-ver=" + library_version_
+                                        : std::string());
 }
 
 // Asks every shard, this one included, and answers the client when all have spoken.

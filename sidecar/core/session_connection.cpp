@@ -35,6 +35,8 @@ constexpr std::string_view ok = "+OK\r\n";
 }  // namespace
 
 session::step session::local_command(const command& c) {
+    // A transaction's EXEC may change what is asked here.
+    if (lease_ != nullptr && lease_ends_ && entries_ > 0) return wait_for(stall::drain);
     // Where later commands go may change: everything before must have been answered by the old place.
     if (entries_ > 0 && (c.spec->id == verb::select || c.spec->id == verb::hello)) {
         const bool pure = c.spec->id == verb::hello && c.args.size() == 1;
@@ -140,11 +142,10 @@ std::string session::run_hello(args_view args) {
     }
     if (!authenticated_)
         return error(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
-            "AUTH "
-            "<user> <pass> option can be used to authenticate the client and select the RESP protocol "
-            "version at "
-            "the same time");
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO " +
+            std::string(upstream_is_at_least("7.2") ? "<proto> " : "") +
+            "AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol "
+            "version at the same time");
     if (version != 0 && version != protocol_) {
         protocol_ = static_cast<std::uint8_t>(version);
         link_ = nullptr;
@@ -152,6 +153,15 @@ std::string session::run_hello(args_view args) {
         if (lease_ != nullptr) end_lease(false);
     }
     return hello_reply();
+}
+
+bool session::upstream_is_at_least(std::string_view version) const {
+    const std::string& actual = shard_.upstream_of(database_).version;
+    const auto major = [](std::string_view v) { return std::atoi(std::string(v).c_str()); };
+    const auto minor = [](std::string_view v) {
+        return std::atoi(std::string(v.substr(v.find('.') + 1)).c_str());
+    };
+    return std::pair(major(actual), minor(actual)) >= std::pair(major(version), minor(version));
 }
 
 std::string session::hello_reply() const {
@@ -286,7 +296,7 @@ session::step session::client_reply(args_view args) {
     } else if (equals(mode, "off")) {
         reply_mode_ = reply_mode::off;
     } else if (equals(mode, "skip")) {
-        if (reply_mode_ == reply_mode::on) reply_mode_ = reply_mode::skip_next;
+        if (reply_mode_ != reply_mode::off) reply_mode_ = reply_mode::skip_next;
     } else {
         reply_error("ERR syntax error");
     }

@@ -76,11 +76,10 @@ session::step session::dispatch_special(const command& c) {
         spec.arity_fits(c.argument_count) && (c.sub == nullptr || c.sub->arity_fits(c.argument_count));
     if (!authenticated_ && !spec.has(command_flag::no_auth)) {
         if (!known_shape) return wrong_arity(c);
-        if (tx_ != nullptr) return poison(c, "NOAUTH Authentication required.");
-        reply_error("NOAUTH Authentication required.");
-        return step::consumed;
+        return reject(c, "NOAUTH Authentication required.");
     }
     if (!known_shape && !spec.has(command_flag::local)) return wrong_arity(c);
+    if (spec.id == verb::ping && c.argument_count > 2) return wrong_arity(c);
     if (protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id)) {
         reply_error(
             "ERR Can't execute '" + std::string(c.sub != nullptr ? c.sub->name : spec.name) +
@@ -209,9 +208,7 @@ session::step session::refuse(const command& c, const refusal& why) {
                 {"db", std::to_string(database_)},
                 {"command", std::string(c.spec->name)},
                 {"rule", std::string(why.rule)}});
-    if (tx_ != nullptr) return poison(c, why.error);
-    reply_error(why.error);
-    return step::consumed;
+    return reject(c, why.error);
 }
 
 link_role session::role() const {
@@ -275,7 +272,7 @@ std::uint32_t session::submit(link& target, const command& c, reply_use use) {
     entry.submitted_us = shard_.now_us();
     entry.use = use;
     if (c.spec->has(command_flag::readonly)) entry.flags |= entry_flag::readonly;
-    if (reply_mode_ != reply_mode::on && use == reply_use::forward) entry.use = reply_use::discard;
+    if (reply_mode_ != reply_mode::on) entry.flags |= entry_flag::silent;
     ++entries_;
     ++shard_.stats.of(database_, c.spec->index).calls;
     target.submit(entry, c.bytes);
@@ -316,8 +313,32 @@ session::step session::wrong_arity(const command& c) {
     const std::string error = "ERR wrong number of arguments for '" + std::string(spec.name) + "' command";
     ++shard_.stats.of(database_, c.spec->index).calls;
     ++shard_.stats.of(database_, c.spec->index).errors;
-    if (tx_ != nullptr) return poison(c, error);
-    reply_error(error);
+    return reject(c, error);
+}
+
+// An error before the command is looked at closer, as Redis rejects one: inside MULTI it makes EXEC abort,
+// and a rejected EXEC ends the transaction itself.
+session::step session::reject(const command& c, std::string_view error) {
+    if (c.spec->id != verb::exec) {
+        if (tx_ != nullptr) return poison(c, error);
+        reply_error(error);
+        return step::consumed;
+    }
+    const bool plain = error.substr(0, 4) == "ERR ";
+    const std::string text =
+        "EXECABORT Transaction discarded because of: " + std::string(plain ? error.substr(4) : error);
+    if (tx_ == nullptr) {
+        reply_error(text);
+        return step::consumed;
+    }
+    tx_.reset();
+    watching_ = false;
+    lease_ends_ = true;
+    const std::string discard = resp::command({"DISCARD"});
+    command end = c;
+    end.bytes = discard;
+    const std::uint32_t number = submit(*lease_, end, reply_use::poison);
+    resp::append_error(extras_[number].text, text);
     return step::consumed;
 }
 

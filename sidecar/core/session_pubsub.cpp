@@ -195,9 +195,8 @@ session::step session::publish(const command& c, name_kind kind) {
     if (target == nullptr) return wait_for(stall::drain);
     if (lease_ != nullptr && lease_ends_) return forward(c);
     if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return forward(c);
-    const bool silent = reply_mode_ != reply_mode::on;
-    const std::uint32_t number = submit(*target, c, silent ? reply_use::discard : reply_use::publish);
-    if (!silent) extras_[number].text = channel;
+    const std::uint32_t number = submit(*target, c, reply_use::publish);
+    extras_[number].text = channel;
     return step::consumed;
 }
 

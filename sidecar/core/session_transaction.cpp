@@ -163,7 +163,7 @@ session::step session::in_transaction(const command& c) {
     if (id == verb::select) {
         const auto index = resp::parse_number(c.args[1]);
         const auto why = shard_.settings().rules.check_select(c.args[1]);
-        if (why && index) return poison(c, why->error);
+        if (why && index && shard_.settings().rules.mode() != policy_mode::open) return poison(c, why->error);
         if (!why && *index != database_ && role() != link_role::full)
             return poison(c, "ERR SELECT of another db inside MULTI is refused by the sidecar's policy");
         if (!why && *index != database_) {
@@ -217,10 +217,8 @@ session::step session::poison(const command& c, std::string_view error) {
     return step::consumed;
 }
 
-void session::finish_exec(std::uint32_t number, std::string_view reply) {
-    const auto node = extras_.extract(number);
-    const auto& tx = node.mapped().tx;
-    const int before_database = database_;
+std::string session::finish_exec(const extra& x) {
+    if (!x.tx) return x.reply;
     transaction::rewriter with;
     with.run_local = [this](const std::vector<std::string>& words) {
         const std::vector<std::string_view> args(words.begin(), words.end());
@@ -229,9 +227,7 @@ void session::finish_exec(std::uint32_t number, std::string_view reply) {
     with.correct_publish = [this](std::string_view channel, std::string_view count) {
         return correct_publish(channel, count);
     };
-    const std::string answer = tx ? tx->rewrite(reply, with) : std::string(reply);
-    if (database_ != before_database) link_ = nullptr;
-    emit(number, answer, true);
+    return x.tx->rewrite(x.reply, with);
 }
 
 std::string session::correct_publish(std::string_view channel, std::string_view reply) const {

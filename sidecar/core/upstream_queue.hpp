@@ -45,7 +45,6 @@ protected:
 // What the owner does with the reply.
 enum class reply_use : std::uint8_t {
     forward,   // the client's, byte for byte
-    discard,   // CLIENT REPLY OFF: counted, not shown
     publish,   // the receiver count is corrected
     numsub,    // PUBSUB NUMSUB and SHARDNUMSUB: the counts are corrected
     queued,    // inside MULTI: "+QUEUED" or an error
@@ -57,9 +56,10 @@ enum class reply_use : std::uint8_t {
 };
 
 namespace entry_flag {
-inline constexpr std::uint8_t readonly = 1;     // may be repeated
-inline constexpr std::uint8_t retried = 2;      // was repeated once already
-inline constexpr std::uint8_t partial = 4;      // part of its reply has been passed on
+inline constexpr std::uint8_t readonly = 1;  // may be repeated
+inline constexpr std::uint8_t retried = 2;   // was repeated once already
+inline constexpr std::uint8_t partial = 4;   // part of its reply has been passed on
+inline constexpr std::uint8_t silent = 32;   // CLIENT REPLY OFF or SKIP: the client sees nothing of the reply
 inline constexpr std::uint8_t unanswered = 16;  // no reply comes (SUBSCRIBE over RESP3): over once written
 inline constexpr std::uint8_t unbounded = 8;    // the hold does not apply (parked calls, the sidecar's own)
 }  // namespace entry_flag
