@@ -125,6 +125,14 @@ def units_tested(project):
         yield Finding(name, 0, "does not exist: take it out of UNTESTED")
 
 
+def test_names(project):
+    """ctest passes a case's name to Catch2, which takes one that begins with a dash for an option."""
+    for name in project.named(".cpp", under=["tests"]):
+        for number, line in project.lines(name):
+            if re.match(r'\s*TEST_CASE\("[-~\[*]', line):
+                yield Finding(name, number, "a test's name begins with a word")
+
+
 def banned_words(project):
     for name in project.files:
         if name.startswith(ITSELF) or not (name.endswith(TEXTS) or project.is_script(name)):
@@ -192,6 +200,7 @@ RULES = {
         columns,
         sources_listed,
         units_tested,
+        test_names,
         banned_words,
         pragma_once,
         top_level,

@@ -48,6 +48,7 @@ PLANTED = {
         {"resp/CMakeLists.txt": "writer.cpp\nglob.cpp", "resp/glob.cpp": ""},
         {"sidecar/CMakeLists.txt": "core/session.cpp", "sidecar/core/session.cpp": ""},
     ],
+    "test_names": [{"tests/resp/writer_test.cpp": 'TEST_CASE("--flag") {}\n'}],
     "banned_words": [
         {"resp/writer.hpp": "#pragma once\n// FIXME later\n"},
         {"dev": "#!/usr/bin/env bash\n# TODO: more\n"},

@@ -6,7 +6,7 @@ using namespace sidecar;
 using namespace config_fixture;
 using namespace std::chrono_literals;
 
-TEST_CASE("--listen is repeated or separated by commas", "[config]") {
+TEST_CASE("the flag --listen is repeated or separated by commas", "[config]") {
     const std::vector<endpoint> both{{"127.0.0.1", 1}, {"::1", 2}};
     CHECK(good({"--listen", "127.0.0.1:1", "--listen", "[::1]:2"}).listen == both);
     CHECK(good({"--listen", "127.0.0.1:1, [::1]:2"}).listen == both);

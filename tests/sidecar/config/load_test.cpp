@@ -146,7 +146,7 @@ TEST_CASE("a URL's own password goes before --redis-password", "[config]") {
     CHECK(upstream_password(settings, 2) == "own");
 }
 
-TEST_CASE("--embedded serves the dbs without a URL of their own", "[config]") {
+TEST_CASE("the flag --embedded serves the dbs without a URL of their own", "[config]") {
     const config settings = good({"--embedded", "--db2-redis", "redis://h", "--password", "secret"});
     CHECK(settings.embedded);
     CHECK(settings.redis[0].scheme == url_scheme::unix_socket);
