@@ -14,7 +14,7 @@ from differential.normalise import hellos, normalise, pattern_order
 from support import encode, eventually
 from support.wire import Closed, RawClient, is_message_push
 
-DEADLINE = 5.0
+DEADLINE = 10.0
 
 
 class ReferenceStuck(Exception):

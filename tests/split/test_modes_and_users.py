@@ -25,7 +25,7 @@ CROSSING = [
     ("FLUSHDB",),
     ("COPY", "k", "x", "DB", 2),
     ("PUBLISH", "/2.x", "m"),
-    ("CONFIG", "GET", "dir"),
+    ("CONFIG", "SET", "maxmemory", 0),
 ]
 
 
