@@ -1,5 +1,6 @@
 """Child processes of a test: a directory and a log of their own, stopped by pid, never left behind."""
 
+import ctypes
 import os
 import pathlib
 import shutil
@@ -14,6 +15,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_the_tests():
+    """Runs in the child: when the test run itself is killed, nothing stays behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Process:
@@ -46,6 +56,7 @@ class Process:
                 stderr=log,
                 env=None if env is None else {**os.environ, **env},
                 cwd=self.directory,
+                preexec_fn=die_with_the_tests,
             )
 
     def log(self):
