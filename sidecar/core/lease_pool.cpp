@@ -16,6 +16,10 @@ bool lease_pool::room_for(lease_class use) const {
     return in_use_ + kept_free < leases_max_;
 }
 
+bool lease_pool::has_idle(const link_key& key) const {
+    return std::any_of(idle_.begin(), idle_.end(), [&](link* l) { return l->key() == key; });
+}
+
 link* lease_pool::open(const link_key& key) {
     const auto it = std::find_if(idle_.begin(), idle_.end(), [&](link* l) { return l->key() == key; });
     link* chosen = nullptr;
@@ -36,7 +40,7 @@ link* lease_pool::open(const link_key& key) {
 }
 
 link* lease_pool::take(const link_key& key, lease_class use) {
-    if (!room_for(use)) return nullptr;
+    if (!room_for(use) || (now_ < paused_until_ && !has_idle(key))) return nullptr;
     const bool others_wait =
         std::any_of(waiters_.begin(), waiters_.end(), [&](const waiter& w) { return w.use == use; });
     return others_wait ? nullptr : open(key);
@@ -57,7 +61,6 @@ void lease_pool::give_back(link& lease, time_point now) {
         return;
     }
     lease.idle_since = now;
-    lease.reading_paused = false;
     idle_.push_back(&lease);
 }
 
@@ -72,7 +75,7 @@ void lease_pool::serve_waiters() {
     for (std::size_t i = 0; i < waiters_.size() && !ordinary_blocked;) {
         const waiter next = waiters_[i];
         bool& blocked = next.use == lease_class::blocking ? blocking_blocked : ordinary_blocked;
-        if (blocked || !room_for(next.use)) {
+        if (blocked || !room_for(next.use) || (now_ < paused_until_ && !has_idle(next.key))) {
             blocked = true;
             if (blocking_blocked && next.use == lease_class::blocking && room_for(lease_class::ordinary)) {
                 ++i;

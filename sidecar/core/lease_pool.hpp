@@ -42,6 +42,10 @@ public:
     void give_back(link& lease, time_point now);
     void destroy(link& lease);
 
+    // Upstream has no room for more connections: none is opened until then.
+    void pause_until(time_point when) { paused_until_ = when; }
+    void set_now(time_point now) { now_ = now; }
+
     // Hands free leases to those who wait; call when the turn's work is done. Waiters are called back.
     void serve_waiters();
     // Closes idle leases not used for a while, and forgets closed ones.
@@ -62,6 +66,7 @@ private:
         lease_waiter* who;
     };
     [[nodiscard]] bool room_for(lease_class use) const;
+    [[nodiscard]] bool has_idle(const link_key& key) const;
     link* open(const link_key& key);
 
     std::size_t leases_max_;
@@ -71,6 +76,8 @@ private:
     std::vector<link*> idle_;
     std::deque<waiter> waiters_;
     std::size_t in_use_ = 0;
+    time_point now_{};
+    time_point paused_until_{};
 };
 
 }  // namespace sidecar

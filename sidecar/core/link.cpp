@@ -198,7 +198,7 @@ void link::on_closed(std::string_view cause, time_point now) {
     retry_at_ = deliberate ? now : now + backoff_.next();
     if (fail_why_ == handshake_state::refused) retry_at_ = now + std::chrono::seconds(1);
     close_wanted_ = false;
-    reading_paused = false;
+    pauses_ = 0;
     client_id_ = 0;
     greeting_.reset();
     scanner_ = resp::reply_scanner{};

@@ -110,9 +110,15 @@ public:
     [[nodiscard]] std::uint64_t losses() const { return losses_; }
     [[nodiscard]] bool mid_reply() const { return scanner_.inside_reply(); }
 
-    void* io = nullptr;           // the I/O layer's own
-    bool dirty = false;           // stands on the shard's list
-    bool reading_paused = false;  // a large reply's reader is slower than upstream
+    void* io = nullptr;  // the I/O layer's own
+    bool dirty = false;  // stands on the shard's list
+    // A large reply's reader is slower than upstream: the link is not read until each such reader has caught
+    // up.
+    void pause_reading() { ++pauses_; }
+    void resume_reading() {
+        if (pauses_ > 0 && --pauses_ == 0) events_.on_link_dirty(*this);
+    }
+    [[nodiscard]] bool reading_paused() const { return pauses_ > 0; }
     time_point idle_since{};
     std::optional<time_point> down_since;  // kept by the shard
 
@@ -145,6 +151,7 @@ private:
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t losses_ = 0;
+    unsigned pauses_ = 0;
     bool confined_ = true;
     bool close_wanted_ = false;
     bool retired_ = false;

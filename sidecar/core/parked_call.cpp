@@ -169,6 +169,16 @@ void parked_call::on_time(time_point now) {
     tell(std::string(broker::timeout_reply(call_, key_.protocol)));
 }
 
+void parked_call::on_lease_failed(const link& lease) {
+    if (lease_ != &lease || client_ == nullptr) return;
+    link* failed = lease_;
+    lease_ = nullptr;
+    state_ = state::waiting;
+    shard_.leases.destroy(*failed);
+    shard_.leases.wait(key_, lease_class::blocking, *this);
+    shard_.polls.add(*this);
+}
+
 loss_verdict parked_call::on_link_lost(const upstream_entry& entry, bool sent) {
     reply_.clear();
     if (entry.use == reply_use::internal) return loss_verdict::drop;
@@ -196,7 +206,7 @@ void parked_call::wait_again() {
 }
 
 void parked_call::on_never_sent(const upstream_entry& entry) {
-    if (entry.use == reply_use::internal) return;
+    if (entry.use == reply_use::internal || lease_ == nullptr) return;
     state_ = state::done;
     if (lease_ != nullptr) {
         shard_.leases.destroy(*lease_);

@@ -40,6 +40,8 @@ public:
     // Ends a call that waits for its turn and whose time is over.
     void on_time(time_point now);
 
+    // The lease could not be connected: back to waiting, and polling.
+    void on_lease_failed(const link& lease);
     // From the poller: the call is answered.
     void on_found(std::string reply);
 

@@ -15,6 +15,7 @@ namespace sidecar {
 class pipeline {
 public:
     using number = std::uint32_t;
+    enum class standing : std::uint8_t { between_replies, inside_reply };
 
     number issue() { return issued_++; }
     [[nodiscard]] bool is_next(number n) const { return n == next_; }
@@ -27,9 +28,9 @@ public:
     // The reply that was next has left completely. Appends to `out` what thereby may leave too, which may end
     // in the middle of a reply still arriving.
     template <class Append>
-    void complete_next(Append&& append) {
+    standing complete_next(Append&& append) {
         ++next_;
-        if (!parked_.empty()) release(append);
+        return parked_.empty() ? standing::between_replies : release(append);
     }
 
 private:
@@ -39,15 +40,16 @@ private:
     };
 
     template <class Append>
-    void release(Append&& append) {
+    standing release(Append&& append) {
         for (auto it = parked_.find(next_); it != parked_.end(); it = parked_.find(next_)) {
             append(std::string_view(it->second.bytes));
             parked_bytes_ -= it->second.bytes.size();
             const bool complete = it->second.complete;
             parked_.erase(it);
-            if (!complete) return;  // its rest will find itself next
+            if (!complete) return standing::inside_reply;  // its rest will find itself next
             ++next_;
         }
+        return standing::between_replies;
     }
 
     number issued_ = 0;

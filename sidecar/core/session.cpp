@@ -8,13 +8,14 @@ namespace sidecar {
 
 namespace {
 
+constexpr std::uint32_t bulk_in_flight_max = 4;            // of a client whose replies are large
 constexpr std::uint32_t in_flight_max = 20'000;            // commands of one client sent and not answered
 constexpr std::size_t stalled_input_bytes_max = 1U << 20;  // read ahead of a client that must wait
 constexpr std::size_t output_pause_bytes_max = 8U << 20;   // unread replies before upstream is made to wait
 constexpr std::uint64_t bulk_reply_bytes_min = 1U << 20;
 constexpr std::uint32_t small_replies_max = 1'000;  // in a row, before a bulk client is an ordinary one again
 constexpr std::size_t kept_input_bytes_max = 4'096;
-constexpr std::chrono::milliseconds progress_time_max{500};
+constexpr std::chrono::milliseconds progress_time_max{200};
 
 }  // namespace
 
@@ -85,7 +86,8 @@ void session::process() {
     processing_ = true;
     resp::scanned_command scanned;
     while (life_ == session_life::open && stall_ == stall::none && !window_.empty()) {
-        if (pipeline_.in_flight() >= in_flight_max || output_.size() > output_pause_bytes_max) {
+        const std::uint32_t allowed = bulk_ ? bulk_in_flight_max : in_flight_max;
+        if (pipeline_.in_flight() >= allowed || output_.size() > output_high_water()) {
             ++shard_.stats.count.backpressure_stalls;
             stall_ = stall::backpressure;
             break;
@@ -143,11 +145,7 @@ void session::on_broken() {
     output_.clear();
     std::string().swap(input_);
     input_at_ = 0;
-    if (paused_link_ != nullptr) {
-        paused_link_->reading_paused = false;
-        shard_.on_link_dirty(*paused_link_);
-        paused_link_ = nullptr;
-    }
+    unpause();
     if (disposable()) shard_.dispose_later(*this);
 }
 
@@ -199,45 +197,67 @@ void session::emit(std::uint32_t number, std::string_view bytes, bool complete) 
     }
     if (shown && !bytes.empty()) append_output(bytes);
     mid_reply_ = !complete;
-    if (complete)
-        pipeline_.complete_next([&](std::string_view early) {
+    if (complete) {
+        const auto append_early = [&](std::string_view early) {
             if (shown) append_output(early);
-        });
-    if (!shown) return;
-    if (!mid_reply_ && !deferred_pushes_.empty()) {
-        for (const auto& frame : deferred_pushes_) append_output(frame);
-        deferred_pushes_.clear();
+        };
+        mid_reply_ = pipeline_.complete_next(append_early) == pipeline::standing::inside_reply;
     }
+    if (!shown) return;
+    release_pushes();
     check_output();
+}
+
+// Pushes that had to wait for the end of a reply, or for that of the client's own PUBLISH.
+void session::release_pushes() {
+    if (mid_reply_ || publishing_ > 0 || deferred_pushes_.empty()) return;
+    for (const auto& frame : deferred_pushes_) append_output(frame);
+    deferred_pushes_.clear();
+    deferred_push_bytes_ = 0;
 }
 
 // An out-of-band frame: never inside a reply.
 void session::push(std::string_view frame) {
-    if (mid_reply_) {
+    if (mid_reply_ || publishing_ > 0) {
         deferred_pushes_.emplace_back(frame);
+        deferred_push_bytes_ += frame.size();
     } else {
         append_output(frame);
     }
 }
 
+// How much may wait for this client before upstream is made to wait instead.
+std::size_t session::output_high_water() const {
+    const std::uint64_t limit = shard_.settings().settings.client_output_bytes_max;
+    return static_cast<std::size_t>(std::min<std::uint64_t>(output_pause_bytes_max, limit / 4));
+}
+
 void session::check_output() {
-    const std::size_t waiting = output_.size() + pipeline_.parked_bytes();
-    if (waiting <= output_pause_bytes_max) return;
-    // A large reply to a client that reads: upstream waits instead of our memory growing.
+    const std::size_t waiting = output_.size() + pipeline_.parked_bytes() + deferred_push_bytes_;
+    if (waiting <= output_high_water()) return;
+    // Large replies to a client that reads them: upstream waits instead of our memory growing. A client that
+    // does not read makes nobody wait: its output grows to the limit, and it is closed.
     const bool progressing = shard_.now() - last_progress_ < progress_time_max;
-    if (progressing && mid_reply_ && link_ != nullptr && paused_link_ == nullptr && !subscribed()) {
-        paused_link_ = lease_ != nullptr ? lease_ : link_;
-        paused_link_->reading_paused = true;
+    link* source = lease_ != nullptr ? lease_ : link_;
+    if (progressing && entries_ > 0 && source != nullptr && source->key().lane != link_lane::subscription) {
+        if (paused_link_ != nullptr) return;
+        paused_link_ = source;
+        source->pause_reading();
         if (lease_ == nullptr) {
             bulk_ = true;
-            shard_.swap_lane(*paused_link_);
+            shard_.swap_lane(*source);
         }
         return;
     }
     if (waiting <= shard_.settings().settings.client_output_bytes_max) return;
-    if (paused_link_ != nullptr && progressing) return;
     ++shard_.stats.count.clients_closed_output;
     close_now("output limit");
+}
+
+void session::unpause() {
+    if (paused_link_ == nullptr) return;
+    paused_link_->resume_reading();
+    paused_link_ = nullptr;
 }
 
 void session::on_sent(std::size_t bytes) {
@@ -246,12 +266,8 @@ void session::on_sent(std::size_t bytes) {
     last_progress_ = shard_.now();
     while (!unsent_pops_.empty() && output_.sent_total() > unsent_pops_.front().begins_at)
         unsent_pops_.erase(unsent_pops_.begin());
-    if (output_.size() > output_pause_bytes_max / 2) return;
-    if (paused_link_ != nullptr) {
-        paused_link_->reading_paused = false;
-        shard_.on_link_dirty(*paused_link_);
-        paused_link_ = nullptr;
-    }
+    if (output_.size() > output_high_water() / 2) return;
+    unpause();
     if (stall_ == stall::backpressure) wake(stall::backpressure);
 }
 
@@ -293,6 +309,7 @@ void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool
         extras_[entry.number].reply.append(bytes);
         if (!complete) return;
         auto node = extras_.extract(entry.number);
+        if (node.mapped().publishes) --publishing_;
         const std::string shown = transform(entry, node.mapped());
         emit(entry.number, silent ? std::string_view{} : shown, true);
     }
@@ -302,11 +319,16 @@ void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool
 // The reply the client sees in place of upstream's.
 std::string session::transform(const upstream_entry& entry, extra& x) {
     switch (entry.use) {
-        case reply_use::publish: return correct_publish(x.text, x.reply);
-        case reply_use::numsub: return correct_numsub(x.names, x.text == "s", x.reply);
-        case reply_use::poison: return x.text;
-        case reply_use::exec: return finish_exec(x);
-        default: return std::move(x.reply);
+        case reply_use::publish:
+            return correct_publish(x.text, x.reply);
+        case reply_use::numsub:
+            return correct_numsub(x.names, x.text == "s", x.reply);
+        case reply_use::poison:
+            return x.text;
+        case reply_use::exec:
+            return finish_exec(x);
+        default:
+            return std::move(x.reply);
     }
 }
 
@@ -334,8 +356,9 @@ void session::entry_gone() {
     if (life_ == session_life::draining && pipeline_.in_flight() == 0) return close_after_flush();
     if (entries_ == 0 && lease_ != nullptr && lease_ends_) reconsider_lease();
     if (stall_ == stall::drain && entries_ == 0) wake(stall::drain);
-    if (stall_ == stall::backpressure && pipeline_.in_flight() < in_flight_max / 2 &&
-        output_.size() < output_pause_bytes_max / 2)
+    if (stall_ == stall::backpressure &&
+        pipeline_.in_flight() < (bulk_ ? bulk_in_flight_max : in_flight_max / 2) &&
+        output_.size() <= output_high_water() / 2)
         wake(stall::backpressure);
 }
 
@@ -387,10 +410,7 @@ void session::on_time(time_point now) {
         ++shard_.stats.count.lease_wait_timeouts;
         close_now("no dedicated connection became free in time");
     }
-    if (paused_link_ != nullptr && now - last_progress_ > std::chrono::seconds(5)) {
-        ++shard_.stats.count.clients_closed_output;
-        close_now("does not read its reply");
-    }
+    if (paused_link_ != nullptr && now - last_progress_ >= progress_time_max) unpause();
 }
 
 void session::on_reload() {

@@ -106,6 +106,7 @@ public:
     [[nodiscard]] const user& who() const { return *user_; }
     [[nodiscard]] int database() const { return database_; }
     [[nodiscard]] session_life life() const { return life_; }
+    [[nodiscard]] bool holds_popped_elements() const { return !unsent_pops_.empty(); }
     [[nodiscard]] bool blocked() const { return parked_ != nullptr; }
     [[nodiscard]] bool leased() const { return lease_ != nullptr; }
     [[nodiscard]] bool subscribed() const { return subscription_count() > 0; }
@@ -137,6 +138,9 @@ private:
     void append_output(std::string_view bytes);
     void push(std::string_view frame);
     void check_output();
+    void unpause();
+    void release_pushes();
+    [[nodiscard]] std::size_t output_high_water() const;
     void close_after_flush();
     void close_now(std::string_view cause);
     void let_go();  // of everything held elsewhere
@@ -232,7 +236,8 @@ private:
         std::string text;  // channel of a publish, error of a poison
         std::vector<std::string> names;
         std::unique_ptr<transaction> tx;
-        std::string reply;  // gathered
+        std::string reply;       // gathered
+        bool publishes = false;  // messages it causes follow its reply
     };
     struct subscriptions {
         std::vector<std::string> names[channels::name_kinds];
@@ -266,6 +271,8 @@ private:
     std::unique_ptr<transaction> tx_;
     std::unique_ptr<subscriptions> subs_;
     std::vector<std::string> deferred_pushes_;
+    std::size_t deferred_push_bytes_ = 0;
+    std::uint32_t publishing_ = 0;  // own transactions in flight that publish
     std::vector<unsent_pop> unsent_pops_;
 
     std::string name_;

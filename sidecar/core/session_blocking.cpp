@@ -38,7 +38,8 @@ void session::on_parked_reply(std::string answer, std::optional<broker::popped> 
                               std::optional<std::int64_t> ttl_ms, int protocol) {
     (void)protocol;
     parked_ = nullptr;
-    if (popped) unsent_pops_.push_back({output_.appended_total(), database_, std::move(*popped), ttl_ms});
+    if (popped && !parked_silent_)
+        unsent_pops_.push_back({output_.appended_total(), database_, std::move(*popped), ttl_ms});
     if (!parked_silent_) append_output(answer);
     if (shard_.draining()) {
         stall_ = stall::none;

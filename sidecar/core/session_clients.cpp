@@ -219,6 +219,10 @@ session::step session::client_kill(args_view args) {
 session::step session::client_unblock(args_view args) {
     if (entries_ > 0) return wait_for(stall::drain);
     auto how = parked_call::unblock_as::timeout;
+    if (args.size() > 4) {
+        reply_error("ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.");
+        return step::consumed;
+    }
     if (args.size() == 4) {
         if (equals(args[3], "error")) {
             how = parked_call::unblock_as::error;

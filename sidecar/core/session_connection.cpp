@@ -188,7 +188,9 @@ std::string session::hello_reply() const {
 std::string session::run_select(args_view args) {
     if (const auto why = shard_.settings().rules.check_select(args[1])) {
         if (!why->rule.empty()) shard_.stats.refused(why->rule, database_);
-        return error(why->error);
+        const bool only_counted = shard_.settings().rules.mode() == policy_mode::audit &&
+                                  !why->rule.empty() && !policy(policy_mode::open).check_select(args[1]);
+        if (!only_counted) return error(why->error);
     }
     set_database(static_cast<int>(resp::parse_number(args[1]).value_or(0)));
     return std::string(ok);

@@ -8,6 +8,13 @@ namespace sidecar {
 
 namespace {
 
+std::string upper(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
+    return out;
+}
+
 bool allowed_while_subscribed(verb id) {
     switch (id) {
         case verb::subscribe:
@@ -79,12 +86,13 @@ session::step session::dispatch_special(const command& c) {
         return reject(c, "NOAUTH Authentication required.");
     }
     if (!known_shape && !spec.has(command_flag::local)) return wrong_arity(c);
-    if (spec.id == verb::ping && c.argument_count > 2) return wrong_arity(c);
     if (protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id)) {
-        reply_error(
-            "ERR Can't execute '" + std::string(c.sub != nullptr ? c.sub->name : spec.name) +
-            "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
-        return step::consumed;
+        if (spec.has(command_flag::container) && c.args.size() > 1 && c.sub == nullptr)
+            return reject(c, "ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
+                                 upper(spec.name) + " HELP.");
+        return reject(c, "ERR Can't execute '" + std::string(c.sub != nullptr ? c.sub->name : spec.name) +
+                             "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+                             "this context");
     }
     if (const auto why = judge(c)) return refuse(c, *why);
     if (tx_ != nullptr) return in_transaction(c);

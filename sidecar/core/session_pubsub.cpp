@@ -107,7 +107,7 @@ void session::confirm(std::string_view verb, name_kind kind, std::optional<std::
     std::size_t count = 0;
     if (subs_) count = sharded ? subs_->names[2].size() : subs_->names[0].size() + subs_->names[1].size();
     resp::append_integer(out, static_cast<std::int64_t>(count));
-    if (reply_mode_ == reply_mode::on || protocol_ == 3) append_output(out);
+    append_output(out);  // as messages, whatever CLIENT REPLY says
 }
 
 session::step session::unsubscribe(const command& c, name_kind kind) {
@@ -156,7 +156,7 @@ void session::on_message(std::string_view frame_resp3, const shared_frame& share
                          const shared_frame& shared_resp2) {
     if (life_ != session_life::open && life_ != session_life::draining) return;
     ++shard_.stats.count.messages_delivered;
-    if (shared && !mid_reply_) {
+    if (shared && !mid_reply_ && publishing_ == 0) {
         output_.append_shared(protocol_ == 3 ? shared : shared_resp2);
         shard_.mark_dirty(*this);
     } else if (protocol_ == 3) {
@@ -250,6 +250,7 @@ std::string session::correct_numsub(const std::vector<std::string>& names, bool 
 }
 
 session::step session::ping_subscribed(const command& c) {
+    if (c.argument_count > 2) return wrong_arity(c);
     std::string out;
     resp::append_array_header(out, 2);
     resp::append_bulk(out, "pong");

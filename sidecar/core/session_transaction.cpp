@@ -120,8 +120,14 @@ bool session::send_whole_transaction() {
         c.spec = parts[i].spec;
         c.bytes = parts[i].bytes;
         const bool last = i + 1 == parts.size();
+        // CLIENT REPLY SKIP is over with the MULTI itself.
+        if (i == 1 && reply_mode_ == reply_mode::skip_this) reply_mode_ = reply_mode::on;
         const std::uint32_t number = submit(*target, c, last && tx ? reply_use::exec : reply_use::forward);
-        if (tx && last) extras_[number].tx = std::move(tx);
+        if (tx && last) {
+            extras_[number].tx = std::move(tx);
+            extras_[number].publishes = true;
+            ++publishing_;
+        }
         if (!tx || i == 0 || last) continue;
         if (parts[i].publish_to.empty()) {
             tx->queued();
@@ -148,7 +154,11 @@ session::step session::in_transaction(const command& c) {
         lease_ends_ = true;
         const std::uint32_t number =
             submit(*lease_, c, exec && !tx->untouched() ? reply_use::exec : reply_use::sticky);
-        if (exec && !tx->untouched()) extras_[number].tx = std::move(tx);
+        if (exec && !tx->untouched()) {
+            extras_[number].publishes = tx->publishes();
+            if (tx->publishes()) ++publishing_;
+            extras_[number].tx = std::move(tx);
+        }
         return step::consumed;
     }
     if (id == verb::multi || id == verb::watch) return forward_on(*lease_, c, reply_use::queued);
@@ -166,7 +176,7 @@ session::step session::in_transaction(const command& c) {
         if (why && index && shard_.settings().rules.mode() != policy_mode::open) return poison(c, why->error);
         if (!why && *index != database_ && role() != link_role::full)
             return poison(c, "ERR SELECT of another db inside MULTI is refused by the sidecar's policy");
-        if (!why && *index != database_) {
+        if (!why && role() == link_role::full) {
             // Redis itself changes the db of this connection, which is never used again afterwards.
             lease_tainted_ = true;
             tx_->queued_placeholder({"SELECT", std::string(c.args[1])});

@@ -65,7 +65,10 @@ public:
     shard_core& operator=(const shard_core&) = delete;
 
     // --- clock, settings
-    void set_now(time_point now) { now_ = now; }
+    void set_now(time_point now) {
+        now_ = now;
+        leases.set_now(now);
+    }
     [[nodiscard]] time_point now() const { return now_; }
     [[nodiscard]] std::uint32_t now_us() const;
     [[nodiscard]] std::int64_t unix_time() const { return unix_time_; }
@@ -151,6 +154,7 @@ private:
     [[nodiscard]] handshake_settings settings_for(const link_key& key) const;
     [[nodiscard]] std::unique_ptr<link> make_link(const link_key& key);
     void learn_commands(upstream& from);
+    void open_main_links(const upstream& u);
     void on_subscription_push(upstream& from, std::string_view frame);
     void deliver_message(upstream& from, channels::name_kind kind, std::string_view topic,
                          std::string_view channel, std::string_view frame);

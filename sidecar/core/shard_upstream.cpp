@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t shared_frame_bytes_min = 1'024;  // larger messages are shared, smaller ones copied
 constexpr std::chrono::seconds ping_interval{1};
 constexpr std::chrono::milliseconds sweep_interval{100};
+constexpr std::chrono::milliseconds lease_pause{500};  // after an attempt to connect failed
 
 bool starts_with(std::string_view text, std::string_view prefix) {
     return text.substr(0, prefix.size()) == prefix;
@@ -72,8 +73,12 @@ void shard_core::on_link_ready(link& which) {
         u.ping_outstanding = false;
         if (!which.server_version().empty()) u.version = which.server_version();
         learn_commands(u);
+        open_main_links(u);
         for (auto& l : links_)
-            if (l->key().upstream == u.index && l->down_since) l->retry_soon();
+            if (l->key().upstream == u.index && l->down_since) {
+                l->down_since.reset();
+                l->retry_soon();
+            }
     }
     if (which.key().lane == link_lane::subscription) {
         u.subscriptions.replay();
@@ -100,7 +105,14 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
         u.cause = cause;
         which.open_now();
     }
+    // A shared link is tried until it is back, wanted or not: while its hold is over nobody may queue on it.
+    if (how != link_fall::closed_by_us && which.key().lane != link_lane::lease && !which.retire_when_idle)
+        which.open_now();
     if (which.key().lane == link_lane::subscription) drop_subscriptions_state(u);
+    if (which.key().lane == link_lane::lease && how == link_fall::attempt_failed) {
+        leases.pause_until(now_ + lease_pause);
+        for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_lease_failed(which);
+    }
     if (which.key().lane == link_lane::lease && how == link_fall::lost) {
         each_session([&](session& s) {
             if (s.lease() == &which) s.on_lease_down(cause);
@@ -242,6 +254,14 @@ void shard_core::add_slow(const upstream_entry& entry, std::string_view command_
     slow.add(std::move(slow_entry));
 }
 
+// The shared links of the dbs are there before the first client, and before leases may take upstream's last
+// slots.
+void shard_core::open_main_links(const upstream& u) {
+    const auto role = settings_->rules.mode() == policy_mode::strict ? link_role::confined : link_role::full;
+    for (int db = 0; db < database_count; ++db)
+        if (&upstream_of(db) == &u) shared_link(key_for(db, 2, role, link_lane::main)).open_now();
+}
+
 void shard_core::learn_commands(upstream& from) {
     if (from.table_learnt) return;
     from.table_learnt = true;
@@ -294,7 +314,7 @@ void shard_core::sweep() {
     std::erase_if(links_, [this](const auto& l) {
         if (!l->retired() || l->io != nullptr || l->dirty) return false;
         bool used = false;
-        each_session([&](session& s) { used = used || s.link_ == l.get(); });
+        each_session([&](session& s) { used = used || s.link_ == l.get() || s.paused_link_ == l.get(); });
         return !used;
     });
 }

@@ -1,5 +1,7 @@
 #include "sidecar/core/transaction.hpp"
 
+#include <algorithm>
+
 #include "resp/number.hpp"
 #include "resp/reply_scanner.hpp"
 
@@ -11,6 +13,11 @@ void transaction::queued_placeholder(std::vector<std::string> local_command) {
 
 void transaction::queued_publish(std::string channel) {
     rewrites_.push_back({count_++, {}, std::move(channel)});
+}
+
+bool transaction::publishes() const {
+    return std::any_of(rewrites_.begin(), rewrites_.end(),
+                       [](const rewritten& r) { return r.local_command.empty(); });
 }
 
 std::string transaction::rewrite(std::string_view exec_reply, const rewriter& with) const {

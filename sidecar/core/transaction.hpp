@@ -21,6 +21,7 @@ public:
     void queued_placeholder(std::vector<std::string> local_command);
     void queued_publish(std::string channel);
 
+    [[nodiscard]] bool publishes() const;
     [[nodiscard]] bool untouched() const { return rewrites_.empty(); }
     [[nodiscard]] std::size_t size() const { return count_; }
 

@@ -1,5 +1,7 @@
 #include "sidecar/net/client_socket.hpp"
 
+#include <poll.h>
+
 #include <array>
 
 #include "sidecar/core/session.hpp"
@@ -18,7 +20,9 @@ client_socket::client_socket(shard& owner, session& client, std::unique_ptr<tran
     owner_.events().add(wire_->descriptor(), *this);
 }
 
-void client_socket::detach() { owner_.events().remove(wire_->descriptor(), *this); }
+void client_socket::detach() {
+    owner_.events().remove(wire_->descriptor(), *this);
+}
 
 void client_socket::on_ready(std::uint32_t events) {
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
@@ -50,7 +54,9 @@ void client_socket::read() {
                 // A short read of a plain socket has emptied it; the next bytes bring the next event.
                 if (result.bytes < buffer.size() && !peer_ended_ && !wire_->is_tls()) readable_ = false;
                 break;
-            case io_outcome::again: readable_ = false; break;
+            case io_outcome::again:
+                readable_ = false;
+                break;
             case io_outcome::end:
                 readable_ = false;
                 peer_ended_ = true;
@@ -67,8 +73,16 @@ void client_socket::read() {
     if (client_.wants_close() || !client_.output().empty()) owner_.core().mark_dirty(client_);
 }
 
+// Asks the kernel, whose news of this turn may not have been looked at yet.
+bool client_socket::peer_has_ended() const {
+    pollfd question{wire_->descriptor(), POLLRDHUP, 0};
+    return ::poll(&question, 1, 0) > 0 && (question.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 void client_socket::write() {
     std::array<std::string_view, 64> pieces;
+    // What was popped for a client that has ended meanwhile goes back instead of into a socket nobody reads.
+    if (client_.holds_popped_elements() && peer_has_ended()) return client_.on_broken();
     while (writable_ && !client_.output().empty()) {
         const std::size_t count = client_.output().gather(pieces);
         const auto result = wire_->write(std::span(pieces).first(count));

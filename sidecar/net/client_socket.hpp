@@ -23,6 +23,7 @@ public:
 private:
     void read();
     void write();
+    [[nodiscard]] bool peer_has_ended() const;
     void finish();  // destroys this
 
     shard& owner_;

@@ -24,7 +24,9 @@ constexpr int backlog = 4'096;
 constexpr int accepts_per_turn_max = 512;
 constexpr int kernel_send_bytes_unsent_max = 1 << 20;
 
-std::string text(const endpoint& where) { return where.host + ":" + std::to_string(where.port); }
+std::string text(const endpoint& where) {
+    return where.host + ":" + std::to_string(where.port);
+}
 
 [[noreturn]] void fail(const std::string& address, int error) {
     throw std::runtime_error("cannot listen on " + address + ": " + std::strerror(error));
@@ -71,10 +73,13 @@ listening_socket listen_tcp(const endpoint& where, port_use use) {
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     const std::string port = std::to_string(where.port);
-    const int error = ::getaddrinfo(where.host.empty() ? nullptr : where.host.c_str(), port.c_str(), &hints, &found);
-    if (error != 0) throw std::runtime_error("cannot listen on " + text(where) + ": " + ::gai_strerror(error));
+    const int error =
+        ::getaddrinfo(where.host == "*" ? nullptr : where.host.c_str(), port.c_str(), &hints, &found);
+    if (error != 0)
+        throw std::runtime_error("cannot listen on " + text(where) + ": " + ::gai_strerror(error));
     if (use == port_use::first && where.port != 0) {
-        // With SO_REUSEPORT a second process would silently share the port: a socket without it finds that out.
+        // With SO_REUSEPORT a second process would silently share the port: a socket without it finds that
+        // out.
         const int probe = bind_and_listen(*found, false);
         if (probe < 0) {
             const int reason = errno;
@@ -107,7 +112,7 @@ listening_socket listen_unix(const std::string& path) {
     const int s = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s < 0) fail(path, errno);
     // A socket nobody listens on is left over from a process that was killed.
-    struct stat info{};
+    struct stat info {};
     if (::stat(path.c_str(), &info) == 0) {
         if (!S_ISSOCK(info.st_mode)) {
             ::close(s);
@@ -155,7 +160,8 @@ void listener::accept_all() {
     for (int i = 0; i < accepts_per_turn_max; ++i) {
         sockaddr_storage peer{};
         socklen_t size = sizeof peer;
-        const int s = ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int s =
+            ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (s < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) return;
             if (errno == ECONNABORTED || errno == EINTR) continue;

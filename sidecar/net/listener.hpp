@@ -14,12 +14,13 @@ class tls_context;
 // A bound, listening socket; the descriptor is handed to a listener.
 struct listening_socket {
     int descriptor = -1;
-    endpoint where;     // with the port the kernel chose
-    std::string path;   // of a unix socket
+    endpoint where;    // with the port the kernel chose
+    std::string path;  // of a unix socket
 };
 
 // Both throw std::runtime_error with one line naming the address.
-// `shared`: several sockets may listen on the port (one per shard); the first of them makes sure nobody else does.
+// `shared`: several sockets may listen on the port (one per shard); the first of them makes sure nobody else
+// does.
 enum class port_use : std::uint8_t { first, further };
 [[nodiscard]] listening_socket listen_tcp(const endpoint& where, port_use use);
 [[nodiscard]] listening_socket listen_unix(const std::string& path);

@@ -12,7 +12,8 @@ constexpr std::size_t events_max = 256;  // a turn's batch
 constexpr int turns_max = 32;            // before other work of the io_context gets its chance
 }  // namespace
 
-reactor::reactor(boost::asio::io_context& io, std::function<void()> begin_turn, std::function<void()> end_turn)
+reactor::reactor(boost::asio::io_context& io, std::function<void()> begin_turn,
+                 std::function<void()> end_turn)
     : io_(io),
       descriptor_(io, ::epoll_create1(EPOLL_CLOEXEC)),
       begin_turn_(std::move(begin_turn)),
@@ -35,7 +36,8 @@ void reactor::remove(int descriptor, ready_handler& handler) {
     for (std::size_t i = 0; i < fetched_; ++i)
         if (events_[i].data.ptr == &handler) events_[i].data.ptr = nullptr;
     std::replace(again_.begin(), again_.end(), &handler, static_cast<ready_handler*>(nullptr));
-    std::replace(current_again_.begin(), current_again_.end(), &handler, static_cast<ready_handler*>(nullptr));
+    std::replace(current_again_.begin(), current_again_.end(), &handler,
+                 static_cast<ready_handler*>(nullptr));
 }
 
 void reactor::again(ready_handler& handler) {
@@ -49,21 +51,24 @@ void reactor::again(ready_handler& handler) {
 }
 
 void reactor::wait() {
-    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& ec) {
-        if (ec) return;
-        run_turns();
-        wait();
-    });
+    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [this](const boost::system::error_code& ec) {
+                               if (ec) return;
+                               run_turns();
+                               wait();
+                           });
 }
 
 void reactor::run_turns() {
     for (int turn = 0; turn < turns_max; ++turn) {
-        const int count = ::epoll_wait(descriptor_.native_handle(), events_.data(), static_cast<int>(events_max), 0);
+        const int count =
+            ::epoll_wait(descriptor_.native_handle(), events_.data(), static_cast<int>(events_max), 0);
         if (count <= 0 && again_.empty()) return;
         begin_turn_();
         fetched_ = count > 0 ? static_cast<std::size_t>(count) : 0;
         for (std::size_t i = 0; i < fetched_; ++i)
-            if (auto* handler = static_cast<ready_handler*>(events_[i].data.ptr)) handler->on_ready(events_[i].events);
+            if (auto* handler = static_cast<ready_handler*>(events_[i].data.ptr))
+                handler->on_ready(events_[i].events);
         fetched_ = 0;
         current_again_.swap(again_);
         for (std::size_t i = 0; i < current_again_.size(); ++i)

@@ -1,7 +1,7 @@
 #pragma once
-// The shard's own epoll set, edge-triggered, awaited by Asio as a single descriptor: a socket is registered once in its
-// life and costs no system call per event but its own reads and writes. A turn is one batch of events followed by
-// `end_turn`, where everything that was gathered is written.
+// The shard's own epoll set, edge-triggered, awaited by Asio as a single descriptor: a socket is registered
+// once in its life and costs no system call per event but its own reads and writes. A turn is one batch of
+// events followed by `end_turn`, where everything that was gathered is written.
 
 #include <sys/epoll.h>
 

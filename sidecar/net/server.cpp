@@ -31,26 +31,35 @@ namespace {
 
 constexpr std::uint32_t log_lines_per_second_max = 20;  // of one kind and thread
 constexpr std::chrono::milliseconds scrape_time_max{2'000};
+constexpr std::chrono::seconds upstream_wait_max{1};
 
 const char* policy_name(policy_mode mode) {
     switch (mode) {
-        case policy_mode::strict: return "strict";
-        case policy_mode::audit: return "audit";
-        case policy_mode::open: break;
+        case policy_mode::strict:
+            return "strict";
+        case policy_mode::audit:
+            return "audit";
+        case policy_mode::open:
+            break;
     }
     return "open";
 }
 
 log_level level_of(char c) {
     switch (c) {
-        case 'e': return log_level::error;
-        case 'w': return log_level::warn;
-        case 'd': return log_level::debug;
-        default: return log_level::info;
+        case 'e':
+            return log_level::error;
+        case 'w':
+            return log_level::warn;
+        case 'd':
+            return log_level::debug;
+        default:
+            return log_level::info;
     }
 }
 
-void write_log(char level, std::string_view event, const std::vector<std::pair<std::string, std::string>>& fields) {
+void write_log(char level, std::string_view event,
+               const std::vector<std::pair<std::string, std::string>>& fields) {
     static thread_local log_limiter limiter(log_lines_per_second_max);
     std::vector<log_field> given;
     given.reserve(fields.size());
@@ -98,6 +107,7 @@ public:
         start_http();
         listen();
         for (auto& s : shards_) s->start();
+        wait_for_upstream();
         announce();
         wait_for_signals();
         io_.run();
@@ -127,7 +137,8 @@ private:
         process_.shards = settings_.threads;
         process_.run_id = random_hex();
         process_.start_unix_time = std::time(nullptr);
-        process_.log = [](char level, std::string_view event, std::vector<std::pair<std::string, std::string>> fields) {
+        process_.log = [](char level, std::string_view event,
+                          std::vector<std::pair<std::string, std::string>> fields) {
             write_log(level, event, fields);
         };
         process_.post = [this](int index, process_state::message m) {
@@ -137,13 +148,15 @@ private:
         runtimes_.push_back(runtime_);
         std::shared_ptr<tls_context> upstream_tls;
         for (const auto& url : settings_.redis)
-            if (url.scheme == url_scheme::tls && !upstream_tls) upstream_tls = tls_context::for_upstream(settings_.tls);
+            if (url.scheme == url_scheme::tls && !upstream_tls)
+                upstream_tls = tls_context::for_upstream(settings_.tls);
         for (int i = 0; i < settings_.threads; ++i)
             shards_.push_back(std::make_unique<shard>(i, process_, runtime_, upstream_tls));
     }
 
     void listen() {
-        for (const auto& where : settings_.listen) redis_.push_back(listen_everywhere(where, nullptr));
+        for (const auto& where : settings_.listen)
+            if (!where.host.empty()) redis_.push_back(listen_everywhere(where, nullptr));
         if (!settings_.tls.listen.empty()) {
             const auto context = tls_context::for_clients(settings_.tls);
             for (const auto& where : settings_.tls.listen) tls_.push_back(listen_everywhere(where, context));
@@ -232,7 +245,10 @@ private:
                 s.db = db;
                 s.url_masked = masked(u.url);
                 s.ok = u.control->ready() && !u.refused;
-                s.state = s.ok ? "ready" : u.refused ? "wrong password" : u.cause.empty() ? "connecting" : u.cause;
+                s.state = s.ok              ? "ready"
+                          : u.refused       ? "wrong password"
+                          : u.cause.empty() ? "connecting"
+                                            : u.cause;
                 out.push_back(std::move(s));
             }
             return out;
@@ -250,6 +266,13 @@ private:
         return r;
     }
 
+    // Clients are served from here on either way; but who starts when we say `ready` shall find us ready.
+    void wait_for_upstream() {
+        const auto deadline = std::chrono::steady_clock::now() + upstream_wait_max;
+        while (!ready().ok && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+
     void announce() {
         std::string line = "ready redis=";
         for (std::size_t i = 0; i < redis_.size(); ++i) line += (i > 0 ? "," : "") + text(redis_[i]);
@@ -259,8 +282,10 @@ private:
         std::printf("%s\n", line.c_str());
         std::fflush(stdout);
         log_event(log_level::info, "serving",
-                  {{"version", SIDECAR_VERSION}, {"threads", std::to_string(settings_.threads)},
-                   {"policy", policy_name(settings_.policy)}, {"upstream", masked(settings_.redis[0])}});
+                  {{"version", SIDECAR_VERSION},
+                   {"threads", std::to_string(settings_.threads)},
+                   {"policy", policy_name(settings_.policy)},
+                   {"upstream", masked(settings_.redis[0])}});
     }
 
     void wait_for_signals() {
@@ -279,7 +304,8 @@ private:
     void reload() {
         auto loaded = load_config(args_, process_environment);
         if (const auto* error = std::get_if<config_error>(&loaded)) {
-            log_event(log_level::error, "reload refused, the old configuration stays", {{"cause", error->line}});
+            log_event(log_level::error, "reload refused, the old configuration stays",
+                      {{"cause", error->line}});
             return;
         }
         config fresh = std::get<config>(std::move(loaded));
@@ -314,10 +340,12 @@ private:
     }
 
     void watch_drain() {
-        const bool all = std::all_of(shards_.begin(), shards_.end(), [](const auto& s) { return s->drained(); });
+        const bool all =
+            std::all_of(shards_.begin(), shards_.end(), [](const auto& s) { return s->drained(); });
         if (all || std::chrono::steady_clock::now() >= drain_deadline_) {
             if (!all)
-                log_event(log_level::warn, "drain time is over", {{"clients", std::to_string(process_.clients.load())}});
+                log_event(log_level::warn, "drain time is over",
+                          {{"clients", std::to_string(process_.clients.load())}});
             return io_.stop();
         }
         timer_.expires_after(std::chrono::milliseconds(10));

@@ -25,7 +25,8 @@ shard::shard(int index, process_state& process, std::shared_ptr<const runtime> s
     : process_(process),
       work_(boost::asio::make_work_guard(io_)),
       core_(index, process, std::move(settings)),
-      reactor_(io_, [this] { begin_turn(); }, [this] { end_turn(); }),
+      reactor_(
+          io_, [this] { begin_turn(); }, [this] { end_turn(); }),
       timer_(io_),
       upstream_tls_(std::move(upstream_tls)),
       read_buffer_(read_buffer_bytes) {
@@ -33,7 +34,9 @@ shard::shard(int index, process_state& process, std::shared_ptr<const runtime> s
     core_.set_unix_time(std::time(nullptr));
 }
 
-shard::~shard() { stop(); }
+shard::~shard() {
+    stop();
+}
 
 void shard::listen_on(int descriptor, std::shared_ptr<tls_context> tls, bool unix_socket) {
     listeners_.push_back(std::make_unique<listener>(*this, descriptor, std::move(tls), unix_socket));
@@ -66,7 +69,9 @@ void shard::in_turn(const std::function<void()>& work) {
     end_turn();
 }
 
-void shard::begin_turn() { core_.set_now(std::chrono::steady_clock::now()); }
+void shard::begin_turn() {
+    core_.set_now(std::chrono::steady_clock::now());
+}
 
 void shard::end_turn() {
     std::vector<link*> links;
@@ -91,7 +96,8 @@ void shard::serve(link& which) {
     if (auto* socket = static_cast<upstream_socket*>(which.io)) return socket->serve();
     if (!which.wants_open(core_.now())) return;
     which.on_opening();
-    auto socket = std::make_unique<upstream_socket>(*this, which, core_.upstreams()[which.key().upstream]->url);
+    auto socket =
+        std::make_unique<upstream_socket>(*this, which, core_.upstreams()[which.key().upstream]->url);
     auto* started = socket.get();
     upstreams_.emplace(started, std::move(socket));
     started->start();
@@ -142,7 +148,8 @@ void shard::on_accepted(int descriptor, client_address address, const tls_contex
     }
     SSL* side = tls != nullptr ? tls->accept_side() : nullptr;
     session& client = core_.open_session(std::move(address));
-    auto socket = std::make_unique<client_socket>(*this, client, std::make_unique<transport>(descriptor, side));
+    auto socket =
+        std::make_unique<client_socket>(*this, client, std::make_unique<transport>(descriptor, side));
     clients_.emplace(socket.get(), std::move(socket));
 }
 

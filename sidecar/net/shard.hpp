@@ -1,6 +1,6 @@
 #pragma once
-// One thread with its io_context and everything it owns: the core, the sockets, the listeners. Nothing in here is touched
-// by another thread; others post messages.
+// One thread with its io_context and everything it owns: the core, the sockets, the listeners. Nothing in
+// here is touched by another thread; others post messages.
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>

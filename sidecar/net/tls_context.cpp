@@ -33,14 +33,17 @@ SSL_CTX* make(const SSL_METHOD* method) {
     if (context == nullptr) throw std::runtime_error("TLS cannot be initialised");
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     // Writes may be partial and come from another place when tried again: output moves while it waits.
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     return context;
 }
 
 }  // namespace
 
-tls_context::~tls_context() { SSL_CTX_free(context_); }
+tls_context::~tls_context() {
+    SSL_CTX_free(context_);
+}
 
 std::shared_ptr<tls_context> tls_context::for_clients(const tls_settings& settings) {
     auto result = std::shared_ptr<tls_context>(new tls_context(make(TLS_server_method())));
@@ -63,7 +66,8 @@ std::shared_ptr<tls_context> tls_context::for_upstream(const tls_settings& setti
     }
     SSL_CTX_set_verify(result->context_, SSL_VERIFY_PEER, nullptr);
     // An upstream that asks for a certificate is shown ours.
-    if (!settings.certificate_file.empty() && !settings.key_file.empty()) load_identity(result->context_, settings);
+    if (!settings.certificate_file.empty() && !settings.key_file.empty())
+        load_identity(result->context_, settings);
     return result;
 }
 

@@ -9,7 +9,8 @@ using SSL_CTX = struct ssl_ctx_st;
 
 namespace sidecar {
 
-// Certificates and rules for TLS, towards clients or upstream. Shared by the shards: OpenSSL counts references itself.
+// Certificates and rules for TLS, towards clients or upstream. Shared by the shards: OpenSSL counts
+// references itself.
 class tls_context {
 public:
     // Both throw std::runtime_error with one line that names the setting and the file.

@@ -21,7 +21,9 @@ transport::transport(int descriptor, SSL* tls) : descriptor_(descriptor), tls_(t
     if (tls_ != nullptr) SSL_set_fd(tls_, descriptor_);
 }
 
-transport::~transport() { close(); }
+transport::~transport() {
+    close();
+}
 
 void transport::close() {
     if (tls_ != nullptr) {
@@ -34,7 +36,9 @@ void transport::close() {
     descriptor_ = -1;
 }
 
-bool transport::has_buffered() const { return tls_ != nullptr && SSL_has_pending(tls_) != 0; }
+bool transport::has_buffered() const {
+    return tls_ != nullptr && SSL_has_pending(tls_) != 0;
+}
 
 io_result transport::read(std::span<char> into) {
     if (tls_ != nullptr) {
@@ -62,7 +66,8 @@ io_result transport::write(std::span<const std::string_view> pieces) {
     }
     std::array<iovec, pieces_max> vectors;
     const std::size_t count = std::min(pieces.size(), pieces_max);
-    for (std::size_t i = 0; i < count; ++i) vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    for (std::size_t i = 0; i < count; ++i)
+        vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
     ssize_t bytes = 0;
     if (count == 1) {
         bytes = ::send(descriptor_, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
@@ -81,13 +86,16 @@ io_result transport::write(std::span<const std::string_view> pieces) {
 io_result transport::tls_failed(int result) {
     switch (SSL_get_error(tls_, result)) {
         case SSL_ERROR_WANT_READ:
-        case SSL_ERROR_WANT_WRITE: return {io_outcome::again};
-        case SSL_ERROR_ZERO_RETURN: return {io_outcome::end};
+        case SSL_ERROR_WANT_WRITE:
+            return {io_outcome::again};
+        case SSL_ERROR_ZERO_RETURN:
+            return {io_outcome::end};
         case SSL_ERROR_SYSCALL:
             if (errno == 0) return {io_outcome::end};
             error_ = std::strerror(errno);
             return {io_outcome::broken};
-        default: break;
+        default:
+            break;
     }
     const unsigned long code = ERR_peek_error();
     if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return {io_outcome::end};

@@ -1,6 +1,6 @@
 #pragma once
-// A connected, non-blocking socket, plain or TLS. It moves bytes and decides nothing; whoever owns it waits for
-// readiness. Could be replaced by io_uring without the owners noticing.
+// A connected, non-blocking socket, plain or TLS. It moves bytes and decides nothing; whoever owns it waits
+// for readiness. Could be replaced by io_uring without the owners noticing.
 
 #include <cstddef>
 #include <cstdint>

@@ -42,7 +42,9 @@ upstream_socket::upstream_socket(shard& owner, link& which, redis_url url)
     link_.io = this;
 }
 
-upstream_socket::~upstream_socket() { *alive_ = false; }
+upstream_socket::~upstream_socket() {
+    *alive_ = false;
+}
 
 void upstream_socket::detach() {
     *alive_ = false;
@@ -81,7 +83,8 @@ void upstream_socket::connect_to(const void* address, std::size_t bytes, int fam
     SSL* tls = url_.scheme == url_scheme::tls ? owner_.upstream_tls()->connect_side(url_.host) : nullptr;
     if (wire_) owner_.events().remove(wire_->descriptor(), *this);
     wire_ = std::make_unique<transport>(descriptor, tls);
-    const int result = ::connect(descriptor, static_cast<const sockaddr*>(address), static_cast<socklen_t>(bytes));
+    const int result =
+        ::connect(descriptor, static_cast<const sockaddr*>(address), static_cast<socklen_t>(bytes));
     if (result != 0 && errno != EINPROGRESS && errno != EAGAIN) {
         last_error_ = std::strerror(errno);
         wire_.reset();
@@ -113,7 +116,7 @@ void upstream_socket::on_ready(std::uint32_t events) {
         owner_.core().on_link_dirty(link_);
     }
     if (wire_->is_tls()) readable_ = writable_ = true;
-    if (readable_ && !link_.reading_paused) read();
+    if (readable_ && !link_.reading_paused()) read();
 }
 
 void upstream_socket::connected() {
@@ -124,7 +127,8 @@ void upstream_socket::connected() {
 
 void upstream_socket::read() {
     const auto buffer = owner_.read_buffer();
-    for (int i = 0; i < reads_per_turn_max && readable_ && !link_.reading_paused && !link_.wants_close(); ++i) {
+    for (int i = 0; i < reads_per_turn_max && readable_ && !link_.reading_paused() && !link_.wants_close();
+         ++i) {
         const auto result = wire_->read(buffer);
         if (result.outcome == io_outcome::ok) {
             owner_.core().stats.count.bytes_from_upstream += result.bytes;
@@ -136,7 +140,7 @@ void upstream_socket::read() {
             return lose(result.outcome == io_outcome::end ? "closed by Redis" : wire_->error());
         }
     }
-    if (readable_ && !link_.reading_paused) owner_.events().again(*this);
+    if (readable_ && !link_.reading_paused()) owner_.events().again(*this);
 }
 
 void upstream_socket::write() {
@@ -159,7 +163,7 @@ void upstream_socket::write() {
 void upstream_socket::serve() {
     if (link_.wants_close()) return lose("closed by the sidecar");
     if (connecting_) return;
-    if (readable_ && !link_.reading_paused) owner_.events().again(*this);
+    if (readable_ && !link_.reading_paused()) owner_.events().again(*this);
     write();
 }
 
