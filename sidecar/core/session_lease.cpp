@@ -56,7 +56,7 @@ void session::end_lease(bool clean) {
     lease_ = nullptr;
     lease_ends_ = false;
     watching_ = tracking_ = streaming_ = false;
-    if (paused_link_ == lease) paused_link_ = nullptr;
+    if (paused_link_ == lease) unpause();
     if (clean && !lease_tainted_ && lease->ready()) {
         shard_.leases.give_back(*lease, shard_.now());
     } else {

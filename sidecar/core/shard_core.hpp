@@ -46,6 +46,8 @@ struct upstream {
     link* control = nullptr;
     link* listener = nullptr;  // carries the subscriptions; opened with the first
     channels::subscription_table subscriptions;
+    // What upstream has confirmed and not taken back: what it counts as ours in PUBLISH's reply.
+    std::set<std::pair<channels::name_kind, std::string>> confirmed;
     std::optional<time_point> down_since;
     bool refused = false;  // wrong password
     bool table_learnt = false;

@@ -124,10 +124,10 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
 void shard_core::drop_subscriptions_state(upstream& u) {
     u.subscriptions.each(
         [&](name_kind kind, const std::string& name, const channels::subscription_table::topic& t) {
-            if (!t.ready()) return;
-            process.registry.add_upstream(u.index, kind, name, -1);
-            if (t.interest > 0) process.registry.begin_pending(u.index, kind, name);
+            if (t.ready() && t.interest > 0) process.registry.begin_pending(u.index, kind, name);
         });
+    for (const auto& [kind, name] : u.confirmed) process.registry.add_upstream(u.index, kind, name, -1);
+    u.confirmed.clear();
     u.subscriptions.on_lost();
     if (u.subscriptions.size() > 0) u.listener->open_now();
 }
@@ -145,10 +145,7 @@ void shard_core::leave(int upstream_index, name_kind kind, std::string_view name
     if (u.subscriptions.leave(kind, name, member == nullptr ? nullptr : as_subscriber(member)) !=
         channels::subscription_table::effect::last)
         return;
-    if (was_ready) {
-        process.registry.add_upstream(u.index, kind, name, -1);
-        return;
-    }
+    if (was_ready) return;
     for (const int shard : process.registry.end_pending(u.index, kind, name))
         process.post(shard, [](shard_core& s) { s.resume_publishers(); });
 }
@@ -181,12 +178,16 @@ void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
         const std::string_view channel = *kind == name_kind::pattern ? take_bulk(rest) : topic;
         return deliver_message(from, *kind, topic, channel, frame);
     }
-    if (verb.find("un") != std::string_view::npos && verb.find("un") <= 1) return;
+    if (verb.find("unsubscribe") != std::string_view::npos) {
+        if (from.confirmed.erase({*kind, std::string(topic)}) > 0)
+            process.registry.add_upstream(from.index, *kind, topic, -1);
+        return;
+    }
+    if (from.confirmed.emplace(*kind, topic).second) process.registry.add_upstream(from.index, *kind, topic, 1);
     const bool was_wanted = from.subscriptions.find(*kind, topic) != nullptr &&
                             from.subscriptions.find(*kind, topic)->interest > 0;
     const auto waiters = from.subscriptions.on_confirmed(*kind, topic);
     if (was_wanted && from.subscriptions.ready(*kind, topic)) {
-        process.registry.add_upstream(from.index, *kind, topic, 1);
         for (const int shard : process.registry.end_pending(from.index, *kind, topic))
             process.post(shard, [](shard_core& s) { s.resume_publishers(); });
     }

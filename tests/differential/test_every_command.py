@@ -23,7 +23,7 @@ LEFT_OUT = {
 # Executed inside MULTI by Redis, refused at queue time by the sidecar: they would change a shared connection.
 NOT_IN_MULTI = {
     "subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "auth",
-    "client|tracking", "client|caching",
+    "client|tracking", "client|caching", "client|unblock",
 }  # fmt: skip
 
 
