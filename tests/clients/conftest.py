@@ -5,6 +5,7 @@ import redis
 from django.conf import settings
 
 from clients.stack import THREADS_DEFAULT, Stack
+from support import eventually
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +16,8 @@ def stack(request):
 
 @pytest.fixture
 def empty(stack):
-    """The stack with nothing stored; afterwards both processes must still be there."""
+    """The stack with nothing stored and nobody waiting; afterwards both processes must still be there."""
+    eventually(lambda: stack.redis.blocked_clients() == 0, 10, message="a client that is gone still waits")
     stack.flush()
     stack.upstream("SCRIPT", "FLUSH")
     yield stack
