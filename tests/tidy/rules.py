@@ -34,7 +34,10 @@ DOCUMENTS = {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"}
 TOP_LEVEL = FOLDERS | DOCUMENTS | {"CMakeLists.txt", "CMakePresets.json", "dev"}
 TESTED = ("resp", "channels", "broker", "sidecar/core", "sidecar/config")
 # Units without a test of the same name, each with the reason.
-UNTESTED = {}
+UNTESTED = {
+    "broker/blocking_parse.cpp": "the parsing half of blocking_call.hpp: blocking_call_test.cpp",
+    "broker/stream_options.cpp": "BLOCK of XREAD and XREADGROUP, read through blocking_call: blocking_call_test.cpp",
+}
 
 BANNED = re.compile(r"\b(FIXME|XXX)\b")
 OPEN_END = re.compile(r"\bTODO\b(?!.{0,3}\b(when|until|once|after)\b)")
@@ -129,7 +132,7 @@ def test_names(project):
     """ctest passes a case's name to Catch2, which takes one that begins with a dash for an option."""
     for name in project.named(".cpp", under=["tests"]):
         for number, line in project.lines(name):
-            if re.match(r'\s*TEST_CASE\("[-~\[*]', line):
+            if re.match(r'\s*TEST_CASE\("[-~\[]', line):
                 yield Finding(name, number, "a test's name begins with a word")
 
 
