@@ -8,6 +8,8 @@ namespace sidecar {
 
 namespace {
 
+constexpr std::uint64_t unanswered_bytes_max = 16U << 20;  // of commands of one client
+constexpr std::size_t link_kept_bytes_max = 256U << 20;    // of commands of all clients on a link
 constexpr std::uint32_t bulk_in_flight_max = 4;            // of a client whose replies are large
 constexpr std::uint32_t in_flight_max = 20'000;            // commands of one client sent and not answered
 constexpr std::size_t stalled_input_bytes_max = 1U << 20;  // read ahead of a client that must wait
@@ -33,6 +35,12 @@ session::~session() = default;
 
 resp::peer_trust session::trust() const {
     return authenticated_ ? resp::peer_trust::known : resp::peer_trust::stranger;
+}
+
+// False while too much of this client, or on its link, is unanswered or unread.
+bool session::may_submit() const {
+    if (output_.size() > output_high_water() || unanswered_bytes_ > unanswered_bytes_max) return false;
+    return link_ == nullptr || lease_ != nullptr || link_->kept_bytes() <= link_kept_bytes_max;
 }
 
 // --- input
@@ -87,7 +95,7 @@ void session::process() {
     resp::scanned_command scanned;
     while (life_ == session_life::open && stall_ == stall::none && !window_.empty()) {
         const std::uint32_t allowed = bulk_ ? bulk_in_flight_max : in_flight_max;
-        if (pipeline_.in_flight() >= allowed || output_.size() > output_high_water()) {
+        if (pipeline_.in_flight() >= allowed || !may_submit()) {
             ++shard_.stats.count.backpressure_stalls;
             stall_ = stall::backpressure;
             break;
@@ -313,14 +321,14 @@ void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool
         const std::string shown = transform(entry, node.mapped());
         emit(entry.number, silent ? std::string_view{} : shown, true);
     }
-    if (complete) entry_gone();
+    if (complete) entry_gone(entry);
 }
 
 // The reply the client sees in place of upstream's.
 std::string session::transform(const upstream_entry& entry, extra& x) {
     switch (entry.use) {
         case reply_use::publish:
-            return correct_publish(x.text, x.reply);
+            return correct_publish(x.kind, x.text, x.reply);
         case reply_use::numsub:
             return correct_numsub(x.names, x.text == "s", x.reply);
         case reply_use::poison:
@@ -347,8 +355,10 @@ void session::note_size(std::size_t bytes, bool complete) {
 }
 
 // One of its entries is answered or dropped: whatever waited for that goes on.
-void session::entry_gone() {
+void session::entry_gone(const upstream_entry& entry) {
     --entries_;
+    unanswered_bytes_ -= std::min<std::uint64_t>(unanswered_bytes_, entry.bytes);
+    if (entries_ == 0) blocks_on_lease_ = false;
     if (life_ == session_life::closed) {
         if (entries_ == 0) shard_.dispose_later(*this);
         return;
@@ -389,6 +399,7 @@ loss_verdict session::on_link_lost(const upstream_entry& entry, bool sent) {
     }
     extras_.erase(entry.number);
     --entries_;
+    unanswered_bytes_ -= std::min<std::uint64_t>(unanswered_bytes_, entry.bytes);
     if (life_ == session_life::closed && entries_ == 0) shard_.dispose_later(*this);
     return loss_verdict::drop;
 }
@@ -402,7 +413,7 @@ void session::on_never_sent(const upstream_entry& entry) {
         ++shard_.stats.count.clients_closed_hold;
         close_after_flush();
     }
-    entry_gone();
+    entry_gone(entry);
 }
 
 void session::on_time(time_point now) {
@@ -411,6 +422,12 @@ void session::on_time(time_point now) {
         close_now("no dedicated connection became free in time");
     }
     if (paused_link_ != nullptr && now - last_progress_ >= progress_time_max) unpause();
+    if (stall_ == stall::backpressure && may_submit() && pipeline_.in_flight() < in_flight_max / 2)
+        wake(stall::backpressure);
+    if (stall_ == stall::publish && now - waiting_since_ > shard_.settings().settings.hold) {
+        ++shard_.stats.count.clients_closed_hold;
+        close_now("a subscription it would overtake is not confirmed");
+    }
 }
 
 void session::on_reload() {

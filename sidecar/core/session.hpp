@@ -144,7 +144,8 @@ private:
     void close_after_flush();
     void close_now(std::string_view cause);
     void let_go();  // of everything held elsewhere
-    void entry_gone();
+    void entry_gone(const upstream_entry& entry);
+    [[nodiscard]] bool may_submit() const;
     void note_size(std::size_t bytes, bool complete);
     void wake(stall from);
     step wait_for(stall what) {
@@ -207,7 +208,8 @@ private:
     struct extra;
     std::string finish_exec(const extra& x);
     std::string transform(const upstream_entry& entry, extra& x);
-    std::string correct_publish(std::string_view channel, std::string_view reply) const;
+    std::string correct_publish(channels::name_kind kind, std::string_view channel,
+                                std::string_view reply) const;
 
     // session_blocking.cpp
     step blocking_command(const command& c);
@@ -223,6 +225,7 @@ private:
     step pubsub_query(const command& c);
     [[nodiscard]] std::string correct_numsub(const std::vector<std::string>& names, bool sharded,
                                              std::string_view reply) const;
+    step wait_for_subscription();
     step script_fence(const command& c);
     [[nodiscard]] bool listens_to(channels::name_kind kind, std::string_view channel) const;
     [[nodiscard]] std::size_t subscription_count() const;
@@ -236,8 +239,9 @@ private:
         std::string text;  // channel of a publish, error of a poison
         std::vector<std::string> names;
         std::unique_ptr<transaction> tx;
-        std::string reply;       // gathered
-        bool publishes = false;  // messages it causes follow its reply
+        std::string reply;           // gathered
+        channels::name_kind kind{};  // of the channel published to
+        bool publishes = false;      // messages it causes follow its reply
     };
     struct subscriptions {
         std::vector<std::string> names[channels::name_kinds];
@@ -286,11 +290,14 @@ private:
     link* paused_link_ = nullptr;
     std::uint64_t reply_bytes_ = 0;  // of the reply now arriving
     std::uint32_t small_replies_ = 0;
-    std::uint32_t entries_ = 0;  // with links
+    std::uint64_t unanswered_bytes_ = 0;
+    std::uint64_t fence_ticket_ = 0;  // see subscription_registry
+    std::uint32_t entries_ = 0;       // with links
     std::uint32_t auth_failures_ = 0;
     std::uint8_t protocol_ = 2;
     std::uint8_t database_ = 0;
     stall stall_ = stall::none;
+    stall waiting_for_ = stall::none;  // since waiting_since_, over several tries
     session_life life_ = session_life::open;
     reply_mode reply_mode_ = reply_mode::on;
     bool authenticated_ = false;
@@ -305,7 +312,8 @@ private:
     bool bulk_ = false;           // recent replies were large
     bool no_evict_ = false;
     bool no_touch_ = false;
-    bool ended_ = false;  // the client sent its last byte
+    bool blocks_on_lease_ = false;  // a blocking command runs on the lease
+    bool ended_ = false;            // the client sent its last byte
     bool resume_queued_ = false;
     bool parked_silent_ = false;  // CLIENT REPLY was off or skipping when the call was parked
     friend class shard_core;

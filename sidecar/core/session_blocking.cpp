@@ -19,7 +19,10 @@ session::step session::blocking_command(const command& c) {
     // What is watched or tracked is bound to the connection, so the call runs there too.
     if (lease_ != nullptr && !lease_ends_) {
         const step result = forward_on(*lease_, c, reply_use::sticky);
-        if (result == step::consumed && entries_ > 0) stall_ = stall::drain;
+        if (result == step::consumed && entries_ > 0) {
+            stall_ = stall::drain;
+            blocks_on_lease_ = true;
+        }
         return result;
     }
     if (entries_ > 0) return wait_for(stall::drain);
@@ -55,7 +58,10 @@ void session::on_parked_reply(std::string answer, std::optional<broker::popped> 
 session::step session::wait_command(const command& c) {
     if (lease_ == nullptr && entries_ > 0) return wait_for(stall::drain);
     const step result = with_lease(c, role(), true);
-    if (result == step::consumed && lease_ != nullptr) stall_ = stall::drain;
+    if (result == step::consumed && lease_ != nullptr) {
+        stall_ = stall::drain;
+        blocks_on_lease_ = true;
+    }
     return result;
 }
 

@@ -81,6 +81,7 @@ std::string session::client_list_line() const {
 void session::ask_shards(std::function<std::string(shard_core&)> question,
                          std::function<std::string(std::vector<std::string>)> answer) {
     stall_ = stall::remote;
+    const bool silent = reply_mode_ != reply_mode::on;
     const auto home = shard_.index;
     const auto client = id_;
     auto& process = shard_.process;
@@ -94,7 +95,9 @@ void session::ask_shards(std::function<std::string(shard_core&)> question,
                 if (static_cast<int>(parts->size()) < shards) return;
                 session* s = back.find_session(client);
                 if (s == nullptr || s->life_ == session_life::closed) return;
-                s->reply(answer(*parts));
+                const std::string text = answer(*parts);
+                if (!silent) s->append_output(text);
+                if (s->life_ == session_life::draining) return s->close_after_flush();
                 s->wake(stall::remote);
             });
         });

@@ -127,6 +127,11 @@ std::string session::run_hello(args_view args) {
         if (*number < 2 || *number > 3) return error("NOPROTO unsupported protocol version");
         version = static_cast<int>(*number);
     }
+    if (version != 0 && version != protocol_ && lease_ != nullptr && (watching_ || tracking_))
+        return error(
+            "ERR HELLO with another protocol version is not possible while keys are watched or tracked "
+            "through "
+            "the sidecar");
     for (std::size_t i = 2; i < args.size(); ++i) {
         const std::size_t more = args.size() - 1 - i;
         if (equals(args[i], "auth") && more >= 2) {

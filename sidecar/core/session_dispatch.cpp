@@ -47,6 +47,7 @@ session::step session::dispatch(const resp::scanned_command& scanned, std::strin
     c.spec = shard_.commands.find(c.args[0]);
     const step result = c.spec == nullptr ? unknown_command(c.args) : dispatch_by_name(c);
     if (result == step::consumed) {
+        waiting_for_ = stall::none;
         last_command_at_ = shard_.now();
         last_command_ = c.spec;
         if (reply_mode_ == reply_mode::skip_this) {
@@ -86,6 +87,8 @@ session::step session::dispatch_special(const command& c) {
         return reject(c, "NOAUTH Authentication required.");
     }
     if (!known_shape && !spec.has(command_flag::local)) return wrong_arity(c);
+    // Only so many arguments are looked at: a command judged by its arguments may not have more.
+    if (c.args.size() < c.argument_count) return reject(c, "ERR too many arguments for the sidecar to check");
     if (protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id)) {
         if (spec.has(command_flag::container) && c.args.size() > 1 && c.sub == nullptr)
             return reject(c, "ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
@@ -282,6 +285,7 @@ std::uint32_t session::submit(link& target, const command& c, reply_use use) {
     if (c.spec->has(command_flag::readonly)) entry.flags |= entry_flag::readonly;
     if (reply_mode_ != reply_mode::on) entry.flags |= entry_flag::silent;
     ++entries_;
+    unanswered_bytes_ += c.bytes.size();
     ++shard_.stats.of(database_, c.spec->index).calls;
     target.submit(entry, c.bytes);
     return entry.number;

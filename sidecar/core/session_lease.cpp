@@ -77,7 +77,9 @@ void session::reconsider_lease() {
 }
 
 void session::on_lease_push(std::string_view frame) {
-    if (life_ == session_life::open || life_ == session_life::draining) push(frame);
+    if (life_ != session_life::open && life_ != session_life::draining) return;
+    push(frame);
+    shard_.check_later(*this);
 }
 
 bool session::on_lease_stream(std::string_view bytes) {

@@ -174,9 +174,7 @@ void session::on_message(std::string_view frame_resp3, const shared_frame& share
 session::step session::publish(const command& c, name_kind kind) {
     auto& up = shard_.upstream_of(database_);
     if (shard_.process.registry.must_wait(up.index, kind, c.args[1], shard_.index)) {
-        ++shard_.stats.count.publish_fences;
-        shard_.wait_for_subscription(*this);
-        return wait_for(stall::publish);
+        return wait_for_subscription();
     }
     if (!shard_.process.registry.any_subscribed()) return forward(c);
     const std::string channel(c.args[1]);
@@ -189,6 +187,7 @@ session::step session::publish(const command& c, name_kind kind) {
         served_by_user_ = nullptr;  // the next command chooses again, once this is answered
         const std::uint32_t number = submit(*up.listener, c, reply_use::publish);
         extras_[number].text = channel;
+        extras_[number].kind = kind;
         return step::consumed;
     }
     link* target = lease_ != nullptr ? lease_ : main_link();
@@ -197,17 +196,24 @@ session::step session::publish(const command& c, name_kind kind) {
     if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return forward(c);
     const std::uint32_t number = submit(*target, c, reply_use::publish);
     extras_[number].text = channel;
+    extras_[number].kind = kind;
     return step::consumed;
 }
 
 session::step session::script_fence(const command& c) {
     auto& up = shard_.upstream_of(database_);
-    if (shard_.process.registry.must_wait_for_any(up.index, shard_.index)) {
-        ++shard_.stats.count.publish_fences;
-        shard_.wait_for_subscription(*this);
-        return wait_for(stall::publish);
+    if (shard_.process.registry.must_wait_for_any(up.index, shard_.index, fence_ticket_)) {
+        return wait_for_subscription();
     }
     return forward(c);
+}
+
+session::step session::wait_for_subscription() {
+    ++shard_.stats.count.publish_fences;
+    if (waiting_for_ != stall::publish) waiting_since_ = shard_.now();
+    waiting_for_ = stall::publish;
+    shard_.wait_for_subscription(*this);
+    return wait_for(stall::publish);
 }
 
 void session::on_publish_fence_over() {

@@ -63,6 +63,7 @@ bool session::send_whole_transaction() {
         const command_spec* spec;
         std::string_view bytes;
         std::string publish_to;
+        channels::name_kind kind{};
     };
     std::vector<part> parts;
     resp::command_scanner ahead;
@@ -77,6 +78,7 @@ bool session::send_whole_transaction() {
         c.spec = shard_.commands.find(scanned.args[0]);
         c.args = scanned.args;
         c.argument_count = scanned.argument_count;
+        if (c.args.size() < c.argument_count) return false;
         if (c.spec == nullptr || !c.spec->arity_fits(c.argument_count)) return false;
         if (c.spec->has(command_flag::container) && c.args.size() > 1)
             c.sub = shard_.commands.find_sub(*c.spec, c.args[1]);
@@ -93,12 +95,11 @@ bool session::send_whole_transaction() {
             const auto kind =
                 id == verb::publish ? channels::name_kind::channel : channels::name_kind::shard_channel;
             if (shard_.process.registry.must_wait(at, kind, c.args[1], shard_.index)) {
-                ++shard_.stats.count.publish_fences;
-                stall_ = stall::publish;
-                shard_.wait_for_subscription(*this);
+                wait_for_subscription();
                 return false;
             }
             p.publish_to = c.args[1];
+            p.kind = kind;
             publishes = true;
         }
         parts.push_back(std::move(p));
@@ -132,7 +133,7 @@ bool session::send_whole_transaction() {
         if (parts[i].publish_to.empty()) {
             tx->queued();
         } else {
-            tx->queued_publish(std::move(parts[i].publish_to));
+            tx->queued_publish(parts[i].kind, std::move(parts[i].publish_to));
         }
     }
     ++shard_.stats.count.whole_transactions;
@@ -209,7 +210,9 @@ session::step session::in_transaction(const command& c) {
         return forward_on(*lease_, echo, reply_use::queued);
     }
     if (id == verb::publish || id == verb::spublish) {
-        tx_->queued_publish(std::string(c.args[1]));
+        const auto kind =
+            id == verb::publish ? channels::name_kind::channel : channels::name_kind::shard_channel;
+        tx_->queued_publish(kind, std::string(c.args[1]));
     } else {
         tx_->queued();
     }
@@ -234,20 +237,19 @@ std::string session::finish_exec(const extra& x) {
         const std::vector<std::string_view> args(words.begin(), words.end());
         return run_local(args);
     };
-    with.correct_publish = [this](std::string_view channel, std::string_view count) {
-        return correct_publish(channel, count);
-    };
+    with.correct_publish = [this](channels::name_kind kind, std::string_view channel,
+                                  std::string_view count) { return correct_publish(kind, channel, count); };
     return x.tx->rewrite(x.reply, with);
 }
 
-std::string session::correct_publish(std::string_view channel, std::string_view reply) const {
+std::string session::correct_publish(channels::name_kind kind, std::string_view channel,
+                                     std::string_view reply) const {
     if (reply.size() < 4 || reply.front() != ':') return std::string(reply);
     const auto count = resp::parse_number(reply.substr(1, reply.size() - 3));
     if (!count) return std::string(reply);
     const int at = shard_.upstream_of(database_).index;
     std::string out;
-    resp::append_integer(
-        out, shard_.process.registry.receivers(at, channels::name_kind::channel, channel, *count));
+    resp::append_integer(out, shard_.process.registry.receivers(at, kind, channel, *count));
     return out;
 }
 

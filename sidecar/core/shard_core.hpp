@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -48,6 +49,8 @@ struct upstream {
     channels::subscription_table subscriptions;
     // What upstream has confirmed and not taken back: what it counts as ours in PUBLISH's reply.
     std::set<std::pair<channels::name_kind, std::string>> confirmed;
+    // SUBSCRIBEs on their way, with the registry's ticket.
+    std::map<std::pair<channels::name_kind, std::string>, std::uint64_t> pending;
     std::optional<time_point> down_since;
     bool refused = false;  // wrong password
     bool table_learnt = false;
@@ -165,6 +168,8 @@ private:
     void sweep();
     void dispose();
     void drop_subscriptions_state(upstream& u);
+    void begin_pending(upstream& u, channels::name_kind kind, const std::string& name);
+    void end_pending(upstream& u, channels::name_kind kind, const std::string& name);
     void add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us);
 
     std::shared_ptr<const runtime> settings_;

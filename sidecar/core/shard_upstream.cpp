@@ -82,6 +82,9 @@ void shard_core::on_link_ready(link& which) {
     }
     if (which.key().lane == link_lane::subscription) {
         u.subscriptions.replay();
+        u.subscriptions.each([&](name_kind kind, const std::string& name, const auto& t) {
+            if (t.interest > 0) begin_pending(u, kind, name);
+        });
         if (u.subscriptions.size() > 0 && which.losses() > 0) ++stats.count.subscription_gaps;
     }
 }
@@ -122,32 +125,46 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
 
 // Nothing is subscribed upstream any more; what is wanted is pending again until replayed.
 void shard_core::drop_subscriptions_state(upstream& u) {
-    u.subscriptions.each(
-        [&](name_kind kind, const std::string& name, const channels::subscription_table::topic& t) {
-            if (t.ready() && t.interest > 0) process.registry.begin_pending(u.index, kind, name);
-        });
     for (const auto& [kind, name] : u.confirmed) process.registry.add_upstream(u.index, kind, name, -1);
     u.confirmed.clear();
+    // Messages of this time are lost in any case: there is nothing left for a PUBLISH to overtake.
+    while (!u.pending.empty()) {
+        const auto [kind, name] = u.pending.begin()->first;
+        end_pending(u, kind, name);
+    }
     u.subscriptions.on_lost();
     if (u.subscriptions.size() > 0) u.listener->open_now();
+}
+
+void shard_core::begin_pending(upstream& u, name_kind kind, const std::string& name) {
+    if (u.pending.contains({kind, name})) return;
+    u.pending.emplace(std::pair(kind, name), process.registry.begin_pending(u.index, kind, name));
+}
+
+void shard_core::end_pending(upstream& u, name_kind kind, const std::string& name) {
+    const auto it = u.pending.find({kind, name});
+    if (it == u.pending.end()) return;
+    const auto ticket = it->second;
+    u.pending.erase(it);
+    for (const int shard : process.registry.end_pending(u.index, kind, name, ticket))
+        process.post(shard, [](shard_core& s) { s.resume_publishers(); });
 }
 
 void shard_core::want(int upstream_index, name_kind kind, std::string_view name) {
     auto& u = *upstreams_[static_cast<std::size_t>(upstream_index)];
     if (u.subscriptions.want(kind, name) != channels::subscription_table::effect::first) return;
-    process.registry.begin_pending(u.index, kind, name);
-    if (!u.listener->ready()) u.listener->open_now();
+    if (u.listener->ready()) {
+        begin_pending(u, kind, std::string(name));
+    } else {
+        u.listener->open_now();
+    }
 }
 
 void shard_core::leave(int upstream_index, name_kind kind, std::string_view name, session* member) {
     auto& u = *upstreams_[static_cast<std::size_t>(upstream_index)];
-    const bool was_ready = u.subscriptions.ready(kind, name);
-    if (u.subscriptions.leave(kind, name, member == nullptr ? nullptr : as_subscriber(member)) !=
-        channels::subscription_table::effect::last)
-        return;
-    if (was_ready) return;
-    for (const int shard : process.registry.end_pending(u.index, kind, name))
-        process.post(shard, [](shard_core& s) { s.resume_publishers(); });
+    const auto effect =
+        u.subscriptions.leave(kind, name, member == nullptr ? nullptr : as_subscriber(member));
+    if (effect == channels::subscription_table::effect::last) end_pending(u, kind, std::string(name));
 }
 
 void shard_core::on_link_push(link& which, std::string_view frame) {
@@ -183,14 +200,10 @@ void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
             process.registry.add_upstream(from.index, *kind, topic, -1);
         return;
     }
-    if (from.confirmed.emplace(*kind, topic).second) process.registry.add_upstream(from.index, *kind, topic, 1);
-    const bool was_wanted = from.subscriptions.find(*kind, topic) != nullptr &&
-                            from.subscriptions.find(*kind, topic)->interest > 0;
+    if (from.confirmed.emplace(*kind, topic).second)
+        process.registry.add_upstream(from.index, *kind, topic, 1);
     const auto waiters = from.subscriptions.on_confirmed(*kind, topic);
-    if (was_wanted && from.subscriptions.ready(*kind, topic)) {
-        for (const int shard : process.registry.end_pending(from.index, *kind, topic))
-            process.post(shard, [](shard_core& s) { s.resume_publishers(); });
-    }
+    if (from.subscriptions.ready(*kind, topic)) end_pending(from, *kind, std::string(topic));
     for (auto* waiter : waiters) as_session(waiter)->on_subscription_ready();
 }
 
@@ -261,6 +274,7 @@ void shard_core::open_main_links(const upstream& u) {
     const auto role = settings_->rules.mode() == policy_mode::strict ? link_role::confined : link_role::full;
     for (int db = 0; db < database_count; ++db)
         if (&upstream_of(db) == &u) shared_link(key_for(db, 2, role, link_lane::main)).open_now();
+    u.listener->open_now();
 }
 
 void shard_core::learn_commands(upstream& from) {

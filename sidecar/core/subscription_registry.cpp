@@ -26,14 +26,18 @@ void subscription_registry::add_client(int upstream, kind k, std::string_view na
     change(upstream, k, name, &numbers::clients, by);
 }
 
-void subscription_registry::begin_pending(int upstream, kind k, std::string_view name) {
+std::uint64_t subscription_registry::begin_pending(int upstream, kind k, std::string_view name) {
     const std::lock_guard lock(mutex_);
     change(upstream, k, name, &numbers::pending, 1);
+    tickets_.emplace(upstream, ++last_ticket_);
     pending_count_.fetch_add(1, std::memory_order_release);
+    return last_ticket_;
 }
 
-std::set<int> subscription_registry::end_pending(int upstream, kind k, std::string_view name) {
+std::set<int> subscription_registry::end_pending(int upstream, kind k, std::string_view name,
+                                                 std::uint64_t ticket) {
     const std::lock_guard lock(mutex_);
+    if (tickets_.erase({upstream, ticket}) == 0) return {};
     change(upstream, k, name, &numbers::pending, -1);
     pending_count_.fetch_sub(1, std::memory_order_release);
     return std::exchange(waiting_shards_, {});
@@ -54,11 +58,18 @@ bool subscription_registry::must_wait(int upstream, kind k, std::string_view cha
     return wait;
 }
 
-bool subscription_registry::must_wait_for_any(int upstream, int shard) {
-    (void)upstream;
-    if (!any_pending()) return false;
+bool subscription_registry::must_wait_for_any(int upstream, int shard, std::uint64_t& ticket) {
+    if (!any_pending()) {
+        ticket = 0;
+        return false;
+    }
     const std::lock_guard lock(mutex_);
-    if (!any_pending()) return false;
+    if (ticket == 0) ticket = last_ticket_;
+    const auto oldest = tickets_.lower_bound({upstream, 0});
+    if (oldest == tickets_.end() || oldest->first != upstream || oldest->second > ticket) {
+        ticket = 0;
+        return false;
+    }
     waiting_shards_.insert(shard);
     return true;
 }

@@ -29,8 +29,9 @@ public:
 
     // A SUBSCRIBE is on its way; over when confirmed or given up. Returns true when shards wait for such an
     // end.
-    void begin_pending(int upstream, kind k, std::string_view name);
-    [[nodiscard]] std::set<int> end_pending(int upstream, kind k, std::string_view name);
+    std::uint64_t begin_pending(int upstream, kind k, std::string_view name);
+    [[nodiscard]] std::set<int> end_pending(int upstream, kind k, std::string_view name,
+                                            std::uint64_t ticket);
 
     [[nodiscard]] bool any_pending() const { return pending_count_.load(std::memory_order_acquire) > 0; }
     [[nodiscard]] bool any_subscribed() const {
@@ -40,7 +41,9 @@ public:
     // True when a PUBLISH to `channel` (nullopt-like empty kind: anything, as a script may publish) must
     // wait; the shard is then among those end_pending names.
     [[nodiscard]] bool must_wait(int upstream, kind k, std::string_view channel, int shard);
-    [[nodiscard]] bool must_wait_for_any(int upstream, int shard);
+    // A script may publish anything: it waits for all that was pending when it asked first (`ticket` 0, then
+    // kept by the caller), not for what comes later.
+    [[nodiscard]] bool must_wait_for_any(int upstream, int shard, std::uint64_t& ticket);
 
     // Upstream's receiver count, less the shards' own subscriptions, plus the clients behind them.
     [[nodiscard]] std::int64_t receivers(int upstream, kind k, std::string_view channel,
@@ -63,6 +66,8 @@ private:
     std::mutex mutex_;
     std::map<key, numbers> names_[channels::name_kinds];
     std::set<int> waiting_shards_;
+    std::set<std::pair<int, std::uint64_t>> tickets_;  // upstream, ticket of each pending SUBSCRIBE
+    std::uint64_t last_ticket_ = 0;
     std::atomic<std::int64_t> pending_count_{0};
     std::atomic<std::int64_t> subscribed_count_{0};
 };

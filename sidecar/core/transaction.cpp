@@ -8,11 +8,11 @@
 namespace sidecar {
 
 void transaction::queued_placeholder(std::vector<std::string> local_command) {
-    rewrites_.push_back({count_++, std::move(local_command), {}});
+    rewrites_.push_back({count_++, std::move(local_command), {}, {}});
 }
 
-void transaction::queued_publish(std::string channel) {
-    rewrites_.push_back({count_++, {}, std::move(channel)});
+void transaction::queued_publish(channels::name_kind kind, std::string channel) {
+    rewrites_.push_back({count_++, {}, kind, std::move(channel)});
 }
 
 bool transaction::publishes() const {
@@ -40,7 +40,7 @@ std::string transaction::rewrite(std::string_view exec_reply, const rewriter& wi
             out.append(element);
             continue;
         }
-        out += next->local_command.empty() ? with.correct_publish(next->channel, element)
+        out += next->local_command.empty() ? with.correct_publish(next->kind, next->channel, element)
                                            : with.run_local(next->local_command);
         ++next;
     }

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "channels/subscription_table.hpp"
+
 namespace sidecar {
 
 class transaction {
@@ -19,7 +21,7 @@ public:
     // A command was put into the transaction; call once for each, in order.
     void queued() { ++count_; }
     void queued_placeholder(std::vector<std::string> local_command);
-    void queued_publish(std::string channel);
+    void queued_publish(channels::name_kind kind, std::string channel);
 
     [[nodiscard]] bool publishes() const;
     [[nodiscard]] bool untouched() const { return rewrites_.empty(); }
@@ -27,7 +29,8 @@ public:
 
     struct rewriter {
         std::function<std::string(const std::vector<std::string>&)> run_local;  // → reply bytes
-        std::function<std::string(std::string_view channel, std::string_view reply)> correct_publish;
+        std::function<std::string(channels::name_kind, std::string_view channel, std::string_view reply)>
+            correct_publish;
     };
     // EXEC's reply with its elements replaced; anything but an array of the expected length (nil, EXECABORT)
     // is returned unchanged and runs nothing.
@@ -37,6 +40,7 @@ private:
     struct rewritten {
         std::size_t index;
         std::vector<std::string> local_command;  // empty for a publish
+        channels::name_kind kind{};
         std::string channel;
     };
     std::size_t count_ = 0;
