@@ -40,18 +40,20 @@ link* lease_pool::open(const link_key& key) {
 }
 
 link* lease_pool::take(const link_key& key, lease_class use) {
-    if (!room_for(use) || (now_ < paused_until_ && !has_idle(key))) return nullptr;
-    const bool others_wait =
-        std::any_of(waiters_.begin(), waiters_.end(), [&](const waiter& w) { return w.use == use; });
-    return others_wait ? nullptr : open(key);
+    if (!waiters_[static_cast<int>(use)].empty() || !may_open(key, use)) return nullptr;
+    return open(key);
+}
+
+bool lease_pool::may_open(const link_key& key, lease_class use) const {
+    return room_for(use) && (now_ >= paused_until_ || has_idle(key));
 }
 
 void lease_pool::wait(const link_key& key, lease_class use, lease_waiter& who) {
-    waiters_.push_back({key, use, &who});
+    waiters_[static_cast<int>(use)].push_back({key, &who});
 }
 
 void lease_pool::stop_waiting(lease_waiter& who) {
-    std::erase_if(waiters_, [&](const waiter& w) { return w.who == &who; });
+    for (auto& list : waiters_) std::erase_if(list, [&](const waiter& w) { return w.who == &who; });
 }
 
 void lease_pool::give_back(link& lease, time_point now) {
@@ -70,22 +72,13 @@ void lease_pool::destroy(link& lease) {
 }
 
 void lease_pool::serve_waiters() {
-    bool ordinary_blocked = false;
-    bool blocking_blocked = false;
-    for (std::size_t i = 0; i < waiters_.size() && !ordinary_blocked;) {
-        const waiter next = waiters_[i];
-        bool& blocked = next.use == lease_class::blocking ? blocking_blocked : ordinary_blocked;
-        if (blocked || !room_for(next.use) || (now_ < paused_until_ && !has_idle(next.key))) {
-            blocked = true;
-            if (blocking_blocked && next.use == lease_class::blocking && room_for(lease_class::ordinary)) {
-                ++i;
-                continue;
-            }
-            break;
+    for (const auto use : {lease_class::ordinary, lease_class::blocking}) {
+        auto& list = waiters_[static_cast<int>(use)];
+        while (!list.empty() && may_open(list.front().key, use)) {
+            const waiter next = list.front();
+            list.pop_front();
+            next.who->on_lease(*open(next.key));
         }
-        waiters_.erase(waiters_.begin() + static_cast<std::ptrdiff_t>(i));
-        next.who->on_lease(*open(next.key));
-        i = 0;
     }
 }
 

@@ -57,15 +57,15 @@ public:
     }
     [[nodiscard]] std::size_t in_use() const { return in_use_; }
     [[nodiscard]] std::size_t idle() const { return idle_.size(); }
-    [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
+    [[nodiscard]] std::size_t waiting() const { return waiters_[0].size() + waiters_[1].size(); }
 
 private:
     struct waiter {
         link_key key;
-        lease_class use;
         lease_waiter* who;
     };
     [[nodiscard]] bool room_for(lease_class use) const;
+    [[nodiscard]] bool may_open(const link_key& key, lease_class use) const;
     [[nodiscard]] bool has_idle(const link_key& key) const;
     link* open(const link_key& key);
 
@@ -74,7 +74,7 @@ private:
     make_link make_;
     std::vector<std::unique_ptr<link>> all_;
     std::vector<link*> idle_;
-    std::deque<waiter> waiters_;
+    std::deque<waiter> waiters_[2];  // by class
     std::size_t in_use_ = 0;
     time_point now_{};
     time_point paused_until_{};

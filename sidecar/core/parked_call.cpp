@@ -1,6 +1,7 @@
 #include "sidecar/core/parked_call.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/put_back.hpp"
 #include "resp/number.hpp"
@@ -31,6 +32,11 @@ void parked_call::start() {
     ++shard_.stats.count.lease_waits;
     shard_.leases.wait(key_, lease_class::blocking, *this);
     shard_.polls.add(*this);
+}
+
+void parked_call::set_done() {
+    state_ = state::done;
+    shard_.parked_changed();
 }
 
 std::optional<std::chrono::milliseconds> parked_call::remaining() const {
@@ -80,7 +86,7 @@ void parked_call::on_reply(const upstream_entry& entry, std::string_view bytes, 
 }
 
 void parked_call::finish(std::string reply) {
-    state_ = state::done;
+    set_done();
     auto popped = broker::read_popped(call_, reply);
     std::optional<std::int64_t> ttl;
     if (popped) {
@@ -99,6 +105,7 @@ void parked_call::finish(std::string reply) {
 }
 
 void parked_call::release_lease() {
+    shard_.parked_changed();
     if (lease_ == nullptr) return;
     link* lease = lease_;
     lease_ = nullptr;
@@ -106,7 +113,7 @@ void parked_call::release_lease() {
 }
 
 void parked_call::tell(std::string reply) {
-    state_ = state::done;
+    set_done();
     if (client_ == nullptr) return;
     session* client = client_;
     client_ = nullptr;
@@ -124,11 +131,10 @@ void parked_call::abandon() {
     if (state_ == state::waiting) {
         shard_.leases.stop_waiting(*this);
         shard_.polls.remove(*this);
-        state_ = state::done;
+        set_done();
     } else if (state_ == state::on_lease) {
         if (lease_->ready()) {
-            unblock_pending_ = true;
-            shard_.unblock_upstream(*lease_, this, false);
+            ask_unblock(unblock_as::timeout);
         }
         // A lease still connecting drops the call by itself once it is ready.
     }
@@ -137,8 +143,7 @@ void parked_call::abandon() {
 bool parked_call::unblock(unblock_as how) {
     if (state_ == state::done || client_ == nullptr) return false;
     if (state_ == state::on_lease && lease_->ready()) {
-        unblock_pending_ = true;
-        shard_.unblock_upstream(*lease_, this, how == unblock_as::error);
+        ask_unblock(how);
         return true;
     }
     shard_.leases.stop_waiting(*this);
@@ -152,12 +157,22 @@ bool parked_call::unblock(unblock_as how) {
     return true;
 }
 
-void parked_call::on_unblock_answered() {
+void parked_call::ask_unblock(unblock_as how) {
+    if (unblock_pending_) return;
+    unblock_pending_ = true;
+    unblock_how_ = how;
+    shard_.unblock_upstream(*lease_, this, how == unblock_as::error);
+}
+
+void parked_call::on_unblock_answered(std::string_view reply) {
     unblock_pending_ = false;
-    if (state_ == state::done) release_lease();
+    if (state_ == state::done) return release_lease();
+    if (state_ == state::on_lease && reply != ":1\r\n") unblock_again_ = unblock_how_;
 }
 
 void parked_call::on_time(time_point now) {
+    if (unblock_again_ && state_ == state::on_lease && lease_->ready())
+        ask_unblock(*std::exchange(unblock_again_, {}));
     if (!deadline_ || now < *deadline_ || state_ == state::done) return;
     if (state_ == state::on_lease && lease_->ready()) return;  // Redis keeps the time
     shard_.leases.stop_waiting(*this);
@@ -196,7 +211,7 @@ void parked_call::wait_again() {
         shard_.leases.destroy(*lease);
     }
     if (client_ == nullptr) {
-        state_ = state::done;
+        set_done();
         return;
     }
     ++shard_.stats.count.parked_reissued;
@@ -207,7 +222,7 @@ void parked_call::wait_again() {
 
 void parked_call::on_never_sent(const upstream_entry& entry) {
     if (entry.use == reply_use::internal || lease_ == nullptr) return;
-    state_ = state::done;
+    set_done();
     if (lease_ != nullptr) {
         shard_.leases.destroy(*lease_);
         lease_ = nullptr;

@@ -62,12 +62,14 @@ public:
     // lease_waiter
     void on_lease(link& lease) override;
     // The control connection's answer to CLIENT UNBLOCK.
-    void on_unblock_answered();
+    void on_unblock_answered(std::string_view reply);
 
     poll_group* polled_in = nullptr;
 
 private:
     enum class state : std::uint8_t { waiting, on_lease, done };
+    void set_done();
+    void ask_unblock(unblock_as how);
     void issue(link& lease);
     void finish(std::string reply);
     void tell(std::string reply);
@@ -86,6 +88,9 @@ private:
     std::string reply_;
     std::map<std::uint32_t, std::int64_t> ttl_ms_;  // by index of the key
     bool unblock_pending_ = false;
+    // The call was not yet known upstream when it was to be unblocked: asked again.
+    std::optional<unblock_as> unblock_again_;
+    unblock_as unblock_how_ = unblock_as::timeout;
 };
 
 }  // namespace sidecar

@@ -310,6 +310,13 @@ void session::kill() {
 
 void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
     const bool silent = (entry.flags & entry_flag::silent) != 0;
+    multi_is_resent_ = false;
+    // CLIENT TRACKING was refused: the lease need not be kept for it.
+    if (entry.use == reply_use::sticky && (entry.flags & entry_flag::starts_tracking) != 0 &&
+        bytes.starts_with('-')) {
+        tracking_ = false;
+        if (!watching_ && tx_ == nullptr) lease_ends_ = true;
+    }
     if (entry.use == reply_use::forward || entry.use == reply_use::sticky || entry.use == reply_use::queued) {
         note_size(bytes.size(), complete);
         if (!silent || complete) emit(entry.number, silent ? std::string_view{} : bytes, complete);
@@ -382,11 +389,15 @@ loss_verdict session::on_link_lost(const upstream_entry& entry, bool sent) {
     const bool alive = life_ == session_life::open || life_ == session_life::draining;
     const bool repeatable = (entry.flags & entry_flag::readonly) != 0 &&
                             (entry.flags & (entry_flag::retried | entry_flag::partial)) == 0;
-    if (alive && lease_ == nullptr && (!sent || repeatable) && tx_ == nullptr) {
+    const bool behind_multi = (entry.flags & entry_flag::in_transaction) != 0;
+    // A transaction goes out again whole or not at all.
+    const bool complete_again = behind_multi ? multi_is_resent_ && !sent : !sent || repeatable;
+    if (alive && lease_ == nullptr && complete_again && tx_ == nullptr) {
+        if (!behind_multi) multi_is_resent_ = !sent;
         if (sent) ++shard_.stats.count.reads_retried;
         return loss_verdict::resend;
     }
-    if (alive && sent) {
+    if (alive && (sent || behind_multi)) {
         ++shard_.stats.count.clients_closed_unknown_outcome;
         shard_.log('w', "client closed",
                    {{"client", std::to_string(id_)},
@@ -413,7 +424,9 @@ void session::on_never_sent(const upstream_entry& entry) {
         ++shard_.stats.count.clients_closed_hold;
         close_after_flush();
     }
+    if (life_ != session_life::closed) tx_.reset();
     entry_gone(entry);
+    if (life_ != session_life::closed && lease_ != nullptr && entries_ == 0) end_lease(false);
 }
 
 void session::on_time(time_point now) {

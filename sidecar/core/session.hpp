@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/put_back.hpp"
@@ -161,7 +162,7 @@ private:
     [[nodiscard]] std::optional<refusal> judge(const command& c);
     step forward(const command& c, reply_use use = reply_use::forward);
     step forward_on(link& target, const command& c, reply_use use);
-    std::uint32_t submit(link& target, const command& c, reply_use use);
+    std::uint32_t submit(link& target, const command& c, reply_use use, std::uint16_t flags = 0);
     step forward_control(const command& c);
     [[nodiscard]] link* main_link();
     [[nodiscard]] link_role role() const;
@@ -243,8 +244,13 @@ private:
         channels::name_kind kind{};  // of the channel published to
         bool publishes = false;      // messages it causes follow its reply
     };
+    struct text_hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+    };
+    using name_set = std::unordered_set<std::string, text_hash, std::equal_to<>>;
     struct subscriptions {
-        std::vector<std::string> names[channels::name_kinds];
+        name_set names[channels::name_kinds];
         std::deque<std::pair<channels::name_kind, std::string>> joining;
         std::string_view verb;
         int upstream = 0;
@@ -313,6 +319,7 @@ private:
     bool no_evict_ = false;
     bool no_touch_ = false;
     bool blocks_on_lease_ = false;  // a blocking command runs on the lease
+    bool multi_is_resent_ = false;  // in the link loss being handled
     bool ended_ = false;            // the client sent its last byte
     bool resume_queued_ = false;
     bool parked_silent_ = false;  // CLIENT REPLY was off or skipping when the call was parked

@@ -58,7 +58,7 @@ void session::on_parked_reply(std::string answer, std::optional<broker::popped> 
 session::step session::wait_command(const command& c) {
     if (lease_ == nullptr && entries_ > 0) return wait_for(stall::drain);
     const step result = with_lease(c, role(), true);
-    if (result == step::consumed && lease_ != nullptr) {
+    if (result == step::consumed && lease_ != nullptr && entries_ > 0) {
         stall_ = stall::drain;
         blocks_on_lease_ = true;
     }

@@ -35,15 +35,17 @@ constexpr std::string_view ok = "+OK\r\n";
 }  // namespace
 
 session::step session::local_command(const command& c) {
-    // A transaction's EXEC may change what is asked here.
-    if (lease_ != nullptr && lease_ends_ && entries_ > 0) return wait_for(stall::drain);
+    if (lease_ != nullptr && lease_ends_) {
+        // A transaction's EXEC may change what is asked here.
+        if (entries_ > 0) return wait_for(stall::drain);
+        reconsider_lease();
+    }
     // Where later commands go may change: everything before must have been answered by the old place.
     if (entries_ > 0 && (c.spec->id == verb::select || c.spec->id == verb::hello)) {
         const bool pure = c.spec->id == verb::hello && c.args.size() == 1;
         if (!pure) return wait_for(stall::drain);
     }
     if (lease_ != nullptr && c.spec->id == verb::select) {
-        if (lease_ends_) return wait_for(stall::drain);
         if (role() == link_role::full) {
             const std::string answer = run_select(c.args);
             if (answer.front() == '-') {
@@ -127,11 +129,6 @@ std::string session::run_hello(args_view args) {
         if (*number < 2 || *number > 3) return error("NOPROTO unsupported protocol version");
         version = static_cast<int>(*number);
     }
-    if (version != 0 && version != protocol_ && lease_ != nullptr && (watching_ || tracking_))
-        return error(
-            "ERR HELLO with another protocol version is not possible while keys are watched or tracked "
-            "through "
-            "the sidecar");
     for (std::size_t i = 2; i < args.size(); ++i) {
         const std::size_t more = args.size() - 1 - i;
         if (equals(args[i], "auth") && more >= 2) {
@@ -154,8 +151,14 @@ std::string session::run_hello(args_view args) {
     if (version != 0 && version != protocol_) {
         protocol_ = static_cast<std::uint8_t>(version);
         link_ = nullptr;
-        // A dedicated connection speaks the old version; what it was kept for cannot go on.
-        if (lease_ != nullptr) end_lease(false);
+        if (lease_ != nullptr) {
+            // What is watched or tracked goes on, in the new version.
+            upstream_entry own;
+            own.submitted_us = shard_.now_us();
+            own.use = reply_use::internal;
+            lease_->submit(own, resp::command({"HELLO", std::to_string(version)}));
+            lease_tainted_ = true;
+        }
     }
     return hello_reply();
 }
@@ -320,15 +323,17 @@ session::step session::tracking(const command& c) {
         }
     }
     if (!on) {
-        if (lease_ == nullptr || !tracking_) return forward(c);
+        if (lease_ == nullptr || !tracking_) {
+            reply(ok);
+            return step::consumed;
+        }
         tracking_ = false;
         if (!watching_) lease_ends_ = true;
         lease_tainted_ = true;
         return forward_on(*lease_, c, reply_use::sticky);
     }
-    if (protocol_ == 2) return forward(c);  // Redis's own error: RESP2 needs a redirection
     const step result = with_lease(c, role(), false);
-    if (result == step::consumed) {
+    if (result == step::consumed && lease_ != nullptr) {
         tracking_ = true;
         lease_tainted_ = true;
     }

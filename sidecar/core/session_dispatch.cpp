@@ -170,6 +170,11 @@ session::step session::dispatch_special(const command& c) {
         case verb::fcall:
             return script_fence(c);
         case verb::script:
+            if (c.sub != nullptr && c.sub->name == "script|debug") {
+                reply_error("ERR SCRIPT DEBUG does not go through the sidecar");
+                return step::consumed;
+            }
+            [[fallthrough]];
         case verb::function:
             if (c.sub != nullptr && (c.sub->name == "script|kill" || c.sub->name == "function|kill"))
                 return forward_control(c);
@@ -274,7 +279,7 @@ session::step session::forward_on(link& target, const command& c, reply_use use)
     return step::consumed;
 }
 
-std::uint32_t session::submit(link& target, const command& c, reply_use use) {
+std::uint32_t session::submit(link& target, const command& c, reply_use use, std::uint16_t flags) {
     upstream_entry entry;
     entry.owner = this;
     entry.number = pipeline_.issue();
@@ -282,7 +287,9 @@ std::uint32_t session::submit(link& target, const command& c, reply_use use) {
     entry.database = database_;
     entry.submitted_us = shard_.now_us();
     entry.use = use;
+    entry.flags = flags;
     if (c.spec->has(command_flag::readonly)) entry.flags |= entry_flag::readonly;
+    if (c.sub != nullptr && c.sub->name == "client|tracking") entry.flags |= entry_flag::starts_tracking;
     if (reply_mode_ != reply_mode::on) entry.flags |= entry_flag::silent;
     ++entries_;
     unanswered_bytes_ += c.bytes.size();

@@ -28,6 +28,7 @@ session::step session::with_lease(const command& c, link_role needed, bool until
         ++shard_.stats.count.leases_granted;
         lease_ends_ = lease_tainted_ = false;
     }
+    const bool watched_before = watching_ || tracking_ || tx_ != nullptr;
     if (c.spec->id == verb::watch) watching_ = true;
     if (until_answered && !watching_ && !tracking_ && tx_ == nullptr) lease_ends_ = true;
     if (needed == link_role::full && role() != link_role::full && !until_answered) lease_tainted_ = true;
@@ -40,7 +41,8 @@ session::step session::with_lease(const command& c, link_role needed, bool until
     }
     const auto before = life_;
     const step result = forward_on(*lease_, c, reply_use::sticky);
-    if (life_ != before) end_lease(false);
+    // Nothing was sent: upstream is not to be reached, and the client has been told.
+    if (life_ != before || (entries_ == 0 && !watched_before)) end_lease(false);
     return result;
 }
 

@@ -15,6 +15,7 @@ using channels::name_kind;
 
 namespace {
 
+constexpr std::size_t names_per_client_max = 200'000;
 constexpr std::size_t pubsub_check_bytes_min = 1U << 20;
 
 constexpr std::string_view subscribe_verbs[] = {"subscribe", "psubscribe", "ssubscribe"};
@@ -22,11 +23,6 @@ constexpr std::string_view unsubscribe_verbs[] = {"unsubscribe", "punsubscribe",
 
 channels::subscriber* as_subscriber(session* s) {
     return reinterpret_cast<channels::subscriber*>(s);
-}
-
-template <class List>
-auto find_name(List& list, std::string_view name) {
-    return std::find(list.begin(), list.end(), name);
 }
 
 }  // namespace
@@ -39,7 +35,7 @@ std::size_t session::subscription_count() const {
 bool session::listens_to(name_kind kind, std::string_view channel) const {
     if (!subs_) return false;
     const auto& exact = subs_->names[static_cast<int>(kind)];
-    if (find_name(exact, channel) != exact.end()) return true;
+    if (exact.contains(channel)) return true;
     if (kind != name_kind::channel) return false;
     const auto& patterns = subs_->names[static_cast<int>(name_kind::pattern)];
     return std::any_of(patterns.begin(), patterns.end(),
@@ -52,6 +48,10 @@ session::step session::subscribe(const command& c, name_kind kind) {
     if (!subs_) subs_ = std::make_unique<subscriptions>();
     // All of a client's subscriptions live on one instance: that of the db it was on at the first.
     if (subscription_count() == 0) subs_->upstream = up.index;
+    if (subscription_count() + subs_->joining.size() + c.args.size() > names_per_client_max) {
+        reply_error("ERR too many subscriptions of one client for the sidecar");
+        return step::consumed;
+    }
     ++shard_.stats.of(database_, c.spec->index).calls;
     subs_->verb = subscribe_verbs[static_cast<int>(kind)];
     for (const auto name : c.args.subspan(1)) {
@@ -74,8 +74,7 @@ void session::continue_subscribe() {
         }
         subs_->joining.pop_front();
         auto& mine = subs_->names[static_cast<int>(kind)];
-        if (find_name(mine, name) == mine.end()) {
-            mine.push_back(name);
+        if (mine.insert(name).second) {
             table.join(kind, name, as_subscriber(this));
             shard_.process.registry.add_client(subs_->upstream, kind, name, 1);
         } else {
@@ -117,9 +116,9 @@ session::step session::unsubscribe(const command& c, name_kind kind) {
     const auto drop = [&](std::string_view name) {
         if (!subs_) return;
         auto& mine = subs_->names[static_cast<int>(kind)];
-        const auto it = find_name(mine, name);
+        const auto it = mine.find(name);
         if (it == mine.end()) return;
-        const std::string owned = std::move(*it);
+        const std::string owned(name);
         mine.erase(it);
         shard_.process.registry.add_client(subs_->upstream, kind, owned, -1);
         shard_.leave(subs_->upstream, kind, owned, this);
@@ -131,7 +130,7 @@ session::step session::unsubscribe(const command& c, name_kind kind) {
         }
         return step::consumed;
     }
-    const auto all = subs_ ? subs_->names[static_cast<int>(kind)] : std::vector<std::string>{};
+    const auto all = subs_ ? subs_->names[static_cast<int>(kind)] : name_set{};
     for (const auto& name : all) {
         drop(name);
         confirm(verb, kind, name);
@@ -180,8 +179,8 @@ session::step session::publish(const command& c, name_kind kind) {
     const std::string channel(c.args[1]);
     // A client that listens to what it publishes sees message and reply in the order Redis has for one
     // connection: so both travel over the connection that carries the subscription.
-    if (lease_ == nullptr && listens_to(kind, channel) && up.listener != nullptr &&
-        up.index == subs_->upstream && up.listener->ready()) {
+    if (lease_ == nullptr && listens_to(kind, channel) && up.pending.empty() && up.index == subs_->upstream &&
+        up.listener->ready()) {
         if (entries_ > 0 && link_ != up.listener) return wait_for(stall::drain);
         link_ = up.listener;
         served_by_user_ = nullptr;  // the next command chooses again, once this is answered

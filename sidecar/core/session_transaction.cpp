@@ -47,8 +47,9 @@ session::step session::start_transaction(const command& c) {
         if (entries_ > 0) return wait_for(stall::drain);
         reconsider_lease();
     }
+    const auto before = entries_;
     const step result = with_lease(c, role(), false);
-    if (result == step::consumed && lease_ != nullptr) {
+    if (result == step::consumed && lease_ != nullptr && entries_ > before) {
         tx_ = std::make_unique<transaction>();
         tx_dirty_ = false;
     }
@@ -123,7 +124,9 @@ bool session::send_whole_transaction() {
         const bool last = i + 1 == parts.size();
         // CLIENT REPLY SKIP is over with the MULTI itself.
         if (i == 1 && reply_mode_ == reply_mode::skip_this) reply_mode_ = reply_mode::on;
-        const std::uint32_t number = submit(*target, c, last && tx ? reply_use::exec : reply_use::forward);
+        const std::uint16_t flags = i == 0 ? 0 : entry_flag::in_transaction;
+        const std::uint32_t number =
+            submit(*target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
         if (tx && last) {
             extras_[number].tx = std::move(tx);
             extras_[number].publishes = true;
@@ -167,6 +170,8 @@ session::step session::in_transaction(const command& c) {
         return poison(c, "ERR " + std::string(c.spec->name) +
                              " inside MULTI is not possible through "
                              "the sidecar");
+    if (c.sub != nullptr && c.sub->name == "script|debug")
+        return poison(c, "ERR SCRIPT DEBUG does not go through the sidecar");
     if (id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::sidecar)
         return poison(c, "ERR " + std::string(c.spec->name) + " is not allowed in transactions");
     if (id == verb::copy && role() != link_role::full)

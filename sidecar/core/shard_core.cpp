@@ -260,7 +260,7 @@ void shard_core::unblock_upstream(link& lease, parked_call* call, bool as_error)
     const std::string id = std::to_string(lease.upstream_client_id());
     link* control = upstreams_[lease.key().upstream]->control;
     ask(*control, resp::command({"CLIENT", "UNBLOCK", id, as_error ? "ERROR" : "TIMEOUT"}),
-        [call](std::string_view) { call->on_unblock_answered(); });
+        [call](std::string_view reply) { call->on_unblock_answered(reply); });
 }
 
 parked_call& shard_core::park(session& client, broker::blocking_call call, link_key key,
@@ -288,7 +288,8 @@ void shard_core::finish_turn() {
         }
         u->listener->send_unanswered(u->subscriptions.take_commands());
     }
-    std::erase_if(parked_, [](const auto& p) { return p->disposable(); });
+    if (std::exchange(parked_changed_, false))
+        std::erase_if(parked_, [](const auto& p) { return p->disposable(); });
     for (const std::uint64_t id : std::exchange(to_check_, {}))
         if (session* s = find_session(id)) s->check_output();
     dispose();

@@ -52,7 +52,8 @@ struct upstream {
     // SUBSCRIBEs on their way, with the registry's ticket.
     std::map<std::pair<channels::name_kind, std::string>, std::uint64_t> pending;
     std::optional<time_point> down_since;
-    bool refused = false;  // wrong password
+    std::optional<time_point> replay_at;  // subscriptions are asked for again
+    bool refused = false;                 // wrong password
     bool table_learnt = false;
     std::string cause;  // of being down
     std::string version;
@@ -111,6 +112,8 @@ public:
 
     // --- parked calls
     parked_call& park(session& client, broker::blocking_call call, link_key key, std::uint16_t command);
+
+    void parked_changed() { parked_changed_ = true; }
 
     // --- subscriptions
     void want(int upstream_index, channels::name_kind kind, std::string_view name);
@@ -194,6 +197,7 @@ private:
         time_point at;
     };
     std::vector<retry> put_back_retries_;
+    bool parked_changed_ = false;
     bool draining_ = false;
     std::uint64_t seed_ = 0;
 };

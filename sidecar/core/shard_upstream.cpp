@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t shared_frame_bytes_min = 1'024;  // larger messages are shared, smaller ones copied
 constexpr std::chrono::seconds ping_interval{1};
 constexpr std::chrono::milliseconds sweep_interval{100};
+constexpr std::chrono::milliseconds replay_delay{100};
 constexpr std::chrono::milliseconds lease_pause{500};  // after an attempt to connect failed
 
 bool starts_with(std::string_view text, std::string_view prefix) {
@@ -177,6 +178,16 @@ void shard_core::on_link_push(link& which, std::string_view frame) {
 }
 
 bool shard_core::on_link_unsolicited(link& which, std::string_view bytes) {
+    if (which.key().lane == link_lane::subscription && bytes.starts_with('-')) {
+        // Upstream would not take a SUBSCRIBE now (-BUSY while a script runs too long): asked again a little
+        // later.
+        auto& u = *upstreams_[which.key().upstream];
+        if (!u.replay_at)
+            log('w', "upstream refused a subscription",
+                {{"upstream", masked(u.url)}, {"cause", std::string(bytes.substr(0, 80))}});
+        u.replay_at = now_ + replay_delay;
+        return true;
+    }
     if (which.key().lane != link_lane::lease) return false;
     bool taken = false;
     each_session([&](session& s) {
@@ -220,9 +231,12 @@ void shard_core::deliver_message(upstream& from, name_kind kind, std::string_vie
         shared_resp2 = std::move(other);
     }
     const bool split = settings_->rules.mode() == policy_mode::strict;
+    const auto owner = channels::owner_of(channel);
     for (std::size_t i = 0; i < t->members.size(); ++i) {
         session* s = as_session(t->members[i]);
-        if (split && !channels::may_use(s->database(), channel)) {
+        const bool foreign = owner && ((split && *owner != s->database()) ||
+                                       ((s->who().database_mask >> static_cast<unsigned>(*owner)) & 1U) == 0);
+        if (foreign) {
             ++stats.count.messages_filtered;
             continue;
         }
@@ -335,7 +349,12 @@ void shard_core::sweep() {
 }
 
 void shard_core::on_time() {
-    for (auto& u : upstreams_) watch_health(*u);
+    for (auto& u : upstreams_) {
+        watch_health(*u);
+        if (!u->replay_at || now_ < *u->replay_at) continue;
+        u->replay_at.reset();
+        u->subscriptions.replay();
+    }
     expire_holds();
     polls.on_time(now_);
     for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_time(now_);

@@ -56,12 +56,14 @@ enum class reply_use : std::uint8_t {
 };
 
 namespace entry_flag {
-inline constexpr std::uint8_t readonly = 1;  // may be repeated
-inline constexpr std::uint8_t retried = 2;   // was repeated once already
-inline constexpr std::uint8_t partial = 4;   // part of its reply has been passed on
-inline constexpr std::uint8_t silent = 32;   // CLIENT REPLY OFF or SKIP: the client sees nothing of the reply
-inline constexpr std::uint8_t unanswered = 16;  // no reply comes (SUBSCRIBE over RESP3): over once written
-inline constexpr std::uint8_t unbounded = 8;    // the hold does not apply (parked calls, the sidecar's own)
+inline constexpr std::uint16_t starts_tracking = 128;
+inline constexpr std::uint16_t readonly = 1;         // may be repeated
+inline constexpr std::uint16_t retried = 2;          // was repeated once already
+inline constexpr std::uint16_t partial = 4;          // part of its reply has been passed on
+inline constexpr std::uint16_t in_transaction = 64;  // of a transaction sent whole, behind its MULTI
+inline constexpr std::uint16_t silent = 32;  // CLIENT REPLY OFF or SKIP: the client sees nothing of the reply
+inline constexpr std::uint16_t unanswered = 16;  // no reply comes (SUBSCRIBE over RESP3): over once written
+inline constexpr std::uint16_t unbounded = 8;    // the hold does not apply (parked calls, the sidecar's own)
 }  // namespace entry_flag
 
 struct upstream_entry {
@@ -71,7 +73,7 @@ struct upstream_entry {
     std::uint32_t submitted_us = 0;  // of the shard's clock; wraps, differences do not
     std::uint16_t command = 0;       // index into the command table
     reply_use use = reply_use::forward;
-    std::uint8_t flags = 0;
+    std::uint16_t flags = 0;
     std::uint8_t database = 0;
 };
 
