@@ -40,6 +40,7 @@ enum class link_state : std::uint8_t { idle, connecting, greeting, ready, waitin
 enum class link_fall : std::uint8_t { attempt_failed, lost, closed_by_us };
 
 class link;
+class session;
 
 // What a link tells the shard around it.
 class link_events {
@@ -97,6 +98,9 @@ public:
     [[nodiscard]] bool retired() const { return retired_; }
     void renew(const handshake_settings& settings) { settings_ = settings; }  // for the next connection
     void open_now();  // connect without waiting for work
+    [[nodiscard]] bool open_wanted() const {
+        return open_wanted_ || state_ == link_state::connecting || state_ == link_state::greeting;
+    }
     void retry_soon() { retry_at_ = time_point{}; }
 
     [[nodiscard]] link_state state() const { return state_; }
@@ -110,8 +114,9 @@ public:
     [[nodiscard]] std::uint64_t losses() const { return losses_; }
     [[nodiscard]] bool mid_reply() const { return scanner_.inside_reply(); }
 
-    void* io = nullptr;  // the I/O layer's own
-    bool dirty = false;  // stands on the shard's list
+    void* io = nullptr;         // the I/O layer's own
+    session* holder = nullptr;  // of a lease: whom pushes and its loss concern
+    bool dirty = false;         // stands on the shard's list
     // A large reply's reader is slower than upstream: the link is not read until each such reader has caught
     // up.
     void pause_reading() { ++pauses_; }

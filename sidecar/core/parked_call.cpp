@@ -34,6 +34,11 @@ void parked_call::start() {
     shard_.polls.add(*this);
 }
 
+// Forgets the lease before it is destroyed, which calls back.
+void parked_call::drop_lease() {
+    if (lease_ != nullptr) shard_.leases.destroy(*std::exchange(lease_, nullptr));
+}
+
 void parked_call::set_done() {
     state_ = state::done;
     shard_.parked_changed();
@@ -101,7 +106,7 @@ void parked_call::finish(std::string reply) {
     } else if (popped) {
         shard_.put_back(key_.database, std::move(*popped), ttl);
     }
-    if (!unblock_pending_) release_lease();
+    if (unblocks_asked_ == 0) release_lease();
 }
 
 void parked_call::release_lease() {
@@ -148,24 +153,21 @@ bool parked_call::unblock(unblock_as how) {
     }
     shard_.leases.stop_waiting(*this);
     shard_.polls.remove(*this);
-    if (lease_ != nullptr) {
-        shard_.leases.destroy(*lease_);
-        lease_ = nullptr;
-    }
+    drop_lease();
     tell(how == unblock_as::error ? "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
                                   : std::string(broker::timeout_reply(call_, key_.protocol)));
     return true;
 }
 
 void parked_call::ask_unblock(unblock_as how) {
-    if (unblock_pending_) return;
-    unblock_pending_ = true;
+    if (unblocks_asked_ > 0) return;
+    ++unblocks_asked_;
     unblock_how_ = how;
     shard_.unblock_upstream(*lease_, this, how == unblock_as::error);
 }
 
 void parked_call::on_unblock_answered(std::string_view reply) {
-    unblock_pending_ = false;
+    --unblocks_asked_;
     if (state_ == state::done) return release_lease();
     if (state_ == state::on_lease && reply != ":1\r\n") unblock_again_ = unblock_how_;
 }
@@ -177,10 +179,7 @@ void parked_call::on_time(time_point now) {
     if (state_ == state::on_lease && lease_->ready()) return;  // Redis keeps the time
     shard_.leases.stop_waiting(*this);
     shard_.polls.remove(*this);
-    if (lease_ != nullptr) {
-        shard_.leases.destroy(*lease_);
-        lease_ = nullptr;
-    }
+    drop_lease();
     tell(std::string(broker::timeout_reply(call_, key_.protocol)));
 }
 
@@ -204,12 +203,7 @@ loss_verdict parked_call::on_link_lost(const upstream_entry& entry, bool sent) {
 
 // The connection died under the call: it is asked again, for the time that remains, when there is another.
 void parked_call::wait_again() {
-    unblock_pending_ = false;
-    if (lease_ != nullptr) {
-        link* lease = lease_;
-        lease_ = nullptr;
-        shard_.leases.destroy(*lease);
-    }
+    drop_lease();
     if (client_ == nullptr) {
         set_done();
         return;
@@ -223,10 +217,7 @@ void parked_call::wait_again() {
 void parked_call::on_never_sent(const upstream_entry& entry) {
     if (entry.use == reply_use::internal || lease_ == nullptr) return;
     set_done();
-    if (lease_ != nullptr) {
-        shard_.leases.destroy(*lease_);
-        lease_ = nullptr;
-    }
+    drop_lease();
 }
 
 }  // namespace sidecar

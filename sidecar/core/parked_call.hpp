@@ -51,7 +51,7 @@ public:
     [[nodiscard]] bool abandoned() const { return client_ == nullptr; }
     [[nodiscard]] bool done() const { return state_ == state::done; }
     // Nothing points at it any more.
-    [[nodiscard]] bool disposable() const { return done() && !unblock_pending_ && lease_ == nullptr; }
+    [[nodiscard]] bool disposable() const { return done() && unblocks_asked_ == 0 && lease_ == nullptr; }
     [[nodiscard]] bool waiting() const { return state_ == state::waiting; }
 
     // reply_owner
@@ -69,6 +69,7 @@ public:
 private:
     enum class state : std::uint8_t { waiting, on_lease, done };
     void set_done();
+    void drop_lease();
     void ask_unblock(unblock_as how);
     void issue(link& lease);
     void finish(std::string reply);
@@ -87,7 +88,7 @@ private:
     std::optional<time_point> deadline_;
     std::string reply_;
     std::map<std::uint32_t, std::int64_t> ttl_ms_;  // by index of the key
-    bool unblock_pending_ = false;
+    int unblocks_asked_ = 0;  // and not answered: until then upstream may hit whoever uses the lease
     // The call was not yet known upstream when it was to be unblocked: asked again.
     std::optional<unblock_as> unblock_again_;
     unblock_as unblock_how_ = unblock_as::timeout;

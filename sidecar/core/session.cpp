@@ -43,6 +43,11 @@ bool session::may_submit() const {
     return link_ == nullptr || lease_ != nullptr || link_->kept_bytes() <= link_kept_bytes_max;
 }
 
+// No more input; what is in flight is still answered.
+void session::end_input() {
+    if (life_ == session_life::open) life_ = session_life::draining;
+}
+
 // --- input
 
 void session::on_bytes(std::string_view bytes) {
@@ -108,7 +113,7 @@ void session::process() {
             shard_.log('w', "protocol error",
                        {{"client", std::to_string(id_)}, {"addr", address_.remote}, {"cause", text}});
             if (!text.empty()) reply_error(text);
-            life_ = session_life::draining;
+            end_input();
             break;
         }
         if (status == resp::scan_status::nothing) {
@@ -138,11 +143,10 @@ void session::on_end_of_stream() {
     // Whoever waits inside a call is gone as far as Redis is concerned; everybody else still gets the replies
     // to what was sent before the end.
     if (parked_ != nullptr || stall_ == stall::lease || stall_ == stall::subscribe || subscribed() ||
-        streaming_ || (tx_ != nullptr && stall_ == stall::none) ||
-        (lease_ != nullptr && stall_ == stall::drain))
+        streaming_ || blocks_on_lease_)
         return close_now("end of stream");
     if (stall_ != stall::none) return;
-    life_ = session_life::draining;
+    end_input();
     if (pipeline_.in_flight() == 0) close_after_flush();
 }
 
@@ -151,8 +155,11 @@ void session::on_broken() {
     life_ = session_life::closed;
     let_go();
     output_.clear();
-    std::string().swap(input_);
-    input_at_ = 0;
+    // While a command is being handled it still looks at these bytes.
+    if (!processing_) {
+        std::string().swap(input_);
+        input_at_ = 0;
+    }
     unpause();
     if (disposable()) shard_.dispose_later(*this);
 }
@@ -417,6 +424,8 @@ loss_verdict session::on_link_lost(const upstream_entry& entry, bool sent) {
 
 void session::on_never_sent(const upstream_entry& entry) {
     const auto& up = shard_.upstream_of(database_);
+    if (const auto it = extras_.find(entry.number); it != extras_.end() && it->second.publishes)
+        --publishing_;
     extras_.erase(entry.number);
     if (up.refused && life_ != session_life::closed) {
         emit(entry.number, "-WRONGPASS upstream refused the sidecar's password\r\n", true);
@@ -454,9 +463,10 @@ void session::on_reload() {
 
 void session::drain() {
     if (life_ != session_life::open) return;
+    if (blocks_on_lease_ || streaming_) return close_now("shutting down");
     if (parked_ != nullptr) parked_->unblock(parked_call::unblock_as::timeout);
     if (stall_ == stall::none || stall_ == stall::drain || stall_ == stall::backpressure) {
-        life_ = session_life::draining;
+        end_input();
         if (pipeline_.in_flight() == 0) close_after_flush();
     } else if (stall_ != stall::parked) {
         close_now("shutting down");

@@ -142,6 +142,7 @@ private:
     void unpause();
     void release_pushes();
     [[nodiscard]] std::size_t output_high_water() const;
+    void end_input();
     void close_after_flush();
     void close_now(std::string_view cause);
     void let_go();  // of everything held elsewhere

@@ -46,7 +46,7 @@ void session::on_parked_reply(std::string answer, std::optional<broker::popped> 
     if (!parked_silent_) append_output(answer);
     if (shard_.draining()) {
         stall_ = stall::none;
-        life_ = session_life::draining;
+        end_input();
         if (pipeline_.in_flight() == 0) close_after_flush();
         return;
     }

@@ -126,6 +126,7 @@ session::step session::client_list(args_view args) {
         reply_error(syntax_error);
         return step::consumed;
     }
+    if (user_->database_mask != ~0U) filter.user_name = user_->name;  // a limited user sees its own
     ask_shards(
         [filter](shard_core& shard) {
             std::string lines;
@@ -191,6 +192,7 @@ session::step session::client_kill(args_view args) {
         }
         if (skip_me) filter.skip = id_;
     }
+    if (user_->database_mask != ~0U) filter.user_name = user_->name;
     // The asker itself goes last, after its answer.
     const bool self = filter.fits(*this);
     ask_shards(
@@ -213,7 +215,7 @@ session::step session::client_kill(args_view args) {
             } else {
                 resp::append_error(out, "ERR No such client");
             }
-            if (self) life_ = session_life::draining;
+            if (self) end_input();
             return out;
         });
     return step::consumed;

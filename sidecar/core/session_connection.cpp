@@ -101,7 +101,7 @@ bool session::authenticate(std::string_view name, std::string_view password) {
     ++shard_.stats.count.auth_failures;
     if (++auth_failures_ >= auth_failures_max) {
         ++shard_.stats.count.clients_closed_auth_flood;
-        life_ = session_life::draining;
+        end_input();
     }
     shard_.log('w', "authentication failed",
                {{"client", std::to_string(id_)},
@@ -234,7 +234,7 @@ session::step session::run_quit() {
     reply_mode_ = reply_mode::on;
     reply(ok);
     tx_.reset();
-    life_ = session_life::draining;
+    end_input();
     return step::consumed;
 }
 

@@ -185,6 +185,10 @@ constexpr std::string_view help_lines[] = {
 
 session::step session::console(const command& c) {
     if (entries_ > 0) return wait_for(stall::drain);
+    if (user_->database_mask != ~0U && c.args.size() > 1) {
+        reply_error("NOPERM this user is limited to some dbs and may not use the console");
+        return step::consumed;
+    }
     const std::string sub = c.args.size() > 1 ? upper(c.args[1]) : "HELP";
     const int protocol = protocol_;
     const auto rows = [protocol](const std::vector<std::string>& parts) { return to_reply(parts, protocol); };

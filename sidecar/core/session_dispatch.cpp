@@ -15,6 +15,13 @@ std::string upper(std::string_view text) {
     return out;
 }
 
+// It would take the connection over, which is everybody's.
+bool starts_debugger(const command_spec* sub, std::span<const std::string_view> args) {
+    if (sub == nullptr || sub->name != "script|debug" || args.size() < 3) return false;
+    const std::string mode = upper(args[2]);
+    return mode == "YES" || mode == "SYNC";
+}
+
 bool allowed_while_subscribed(verb id) {
     switch (id) {
         case verb::subscribe:
@@ -170,8 +177,8 @@ session::step session::dispatch_special(const command& c) {
         case verb::fcall:
             return script_fence(c);
         case verb::script:
-            if (c.sub != nullptr && c.sub->name == "script|debug") {
-                reply_error("ERR SCRIPT DEBUG does not go through the sidecar");
+            if (starts_debugger(c.sub, c.args)) {
+                reply_error("ERR SCRIPT DEBUG must be called outside a pipeline");
                 return step::consumed;
             }
             [[fallthrough]];
@@ -271,7 +278,7 @@ session::step session::forward_on(link& target, const command& c, reply_use use)
                 return step::consumed;
             case hold_state::expired:
                 ++shard_.stats.count.clients_closed_hold;
-                life_ = session_life::draining;
+                end_input();
                 return step::consumed;
         }
     }
@@ -315,8 +322,10 @@ session::step session::unknown_command(args_view args) {
         std::string bytes;
         resp::append_command(bytes, args);
         c.bytes = bytes;
-        if (tx_ != nullptr) return lease_ != nullptr ? forward_on(*lease_, c, reply_use::queued) : forward(c);
-        return forward(c);
+        if (const auto why = judge(c)) return refuse(c, *why);
+        if (tx_ == nullptr) return forward(c);
+        tx_->queued();
+        return forward_on(*lease_, c, reply_use::queued);
     }
     constexpr std::size_t shown_max = 128;
     std::string shown;

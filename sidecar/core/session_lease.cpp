@@ -26,6 +26,7 @@ session::step session::with_lease(const command& c, link_role needed, bool until
             return wait_for(stall::lease);
         }
         ++shard_.stats.count.leases_granted;
+        lease_->holder = this;
         lease_ends_ = lease_tainted_ = false;
     }
     const bool watched_before = watching_ || tracking_ || tx_ != nullptr;
@@ -49,6 +50,7 @@ session::step session::with_lease(const command& c, link_role needed, bool until
 void session::on_lease(link& lease) {
     ++shard_.stats.count.leases_granted;
     lease_ = &lease;
+    lease.holder = this;
     lease_ends_ = lease_tainted_ = false;
     wake(stall::lease);
 }
@@ -56,6 +58,7 @@ void session::on_lease(link& lease) {
 void session::end_lease(bool clean) {
     link* lease = lease_;
     lease_ = nullptr;
+    lease->holder = nullptr;
     lease_ends_ = false;
     watching_ = tracking_ = streaming_ = false;
     if (paused_link_ == lease) unpause();

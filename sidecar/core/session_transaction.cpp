@@ -171,7 +171,7 @@ session::step session::in_transaction(const command& c) {
                              " inside MULTI is not possible through "
                              "the sidecar");
     if (c.sub != nullptr && c.sub->name == "script|debug")
-        return poison(c, "ERR SCRIPT DEBUG does not go through the sidecar");
+        return poison(c, "ERR SCRIPT DEBUG must be called outside a pipeline");
     if (id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::sidecar)
         return poison(c, "ERR " + std::string(c.spec->name) + " is not allowed in transactions");
     if (id == verb::copy && role() != link_role::full)

@@ -279,11 +279,12 @@ void shard_core::finish_turn() {
         if (s->life() == session_life::open) s->resume();
         if (i + 1 == to_resume_.size()) leases.serve_waiters();
     }
-    to_resume_.clear();
+    to_resume_.erase(to_resume_.begin(), to_resume_.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                  to_resume_.size(), resumes_per_turn_max)));
     for (auto& u : upstreams_) {
         if (!u->subscriptions.has_commands()) continue;
         if (!u->listener->ready()) {
-            u->listener->open_now();
+            if (!u->listener->open_wanted()) u->listener->open_now();
             continue;
         }
         u->listener->send_unanswered(u->subscriptions.take_commands());

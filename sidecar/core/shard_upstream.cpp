@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t shared_frame_bytes_min = 1'024;  // larger messages are shared, smaller ones copied
 constexpr std::chrono::seconds ping_interval{1};
+constexpr std::chrono::seconds ping_time_max{5};
 constexpr std::chrono::milliseconds sweep_interval{100};
 constexpr std::chrono::milliseconds replay_delay{100};
 constexpr std::chrono::milliseconds lease_pause{500};  // after an attempt to connect failed
@@ -118,9 +119,7 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
         for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_lease_failed(which);
     }
     if (which.key().lane == link_lane::lease && how == link_fall::lost) {
-        each_session([&](session& s) {
-            if (s.lease() == &which) s.on_lease_down(cause);
-        });
+        if (which.holder != nullptr) which.holder->on_lease_down(cause);
     }
 }
 
@@ -172,9 +171,7 @@ void shard_core::on_link_push(link& which, std::string_view frame) {
     auto& u = *upstreams_[which.key().upstream];
     if (which.key().lane == link_lane::subscription) return on_subscription_push(u, frame);
     if (which.key().lane != link_lane::lease) return;
-    each_session([&](session& s) {
-        if (s.lease() == &which) s.on_lease_push(frame);
-    });
+    if (which.holder != nullptr) which.holder->on_lease_push(frame);
 }
 
 bool shard_core::on_link_unsolicited(link& which, std::string_view bytes) {
@@ -189,11 +186,7 @@ bool shard_core::on_link_unsolicited(link& which, std::string_view bytes) {
         return true;
     }
     if (which.key().lane != link_lane::lease) return false;
-    bool taken = false;
-    each_session([&](session& s) {
-        if (s.lease() == &which) taken = s.on_lease_stream(bytes);
-    });
-    return taken;
+    return which.holder != nullptr && which.holder->on_lease_stream(bytes);
 }
 
 void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
@@ -312,10 +305,21 @@ void shard_core::watch_health(upstream& u) {
         if (!u.down_since && u.control->state() == link_state::idle) u.control->open_now();
         return;
     }
+    if (u.ping_outstanding && now_ - u.pinged_at > ping_time_max && !u.down_since) {
+        u.down_since = now_;
+        u.cause = "does not answer";
+        log('w', "upstream does not answer", {{"upstream", masked(u.url)}});
+    }
     if (u.ping_outstanding || now_ - u.pinged_at < ping_interval) return;
     u.pinged_at = now_;
     u.ping_outstanding = true;
-    ask(*u.control, resp::command({"PING"}), [&u](std::string_view) { u.ping_outstanding = false; });
+    ask(*u.control, resp::command({"PING"}), [&u](std::string_view) {
+        u.ping_outstanding = false;
+        if (u.control->ready()) {
+            u.down_since.reset();
+            u.cause.clear();
+        }
+    });
 }
 
 void shard_core::expire_holds() {

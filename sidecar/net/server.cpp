@@ -144,6 +144,7 @@ private:
         process_.post = [this](int index, process_state::message m) {
             shards_[static_cast<std::size_t>(index)]->post(std::move(m));
         };
+        policy_ = settings_.policy;
         runtime_ = std::make_shared<const runtime>(settings_);
         runtimes_.push_back(runtime_);
         std::shared_ptr<tls_context> upstream_tls;
@@ -189,8 +190,8 @@ private:
         backend.status = [this] {
             process_status s;
             s.uptime_seconds = static_cast<std::uint64_t>(std::time(nullptr) - process_.start_unix_time);
-            s.policy = policy_name(settings_.policy);
-            s.threads = settings_.threads;
+            s.policy = policy_name(policy_.load());
+            s.threads = process_.shards;
             s.clients = process_.clients.load();
             s.state = draining_ ? "draining" : "serving";
             return s;
@@ -244,7 +245,7 @@ private:
                 database_state s;
                 s.db = db;
                 s.url_masked = masked(u.url);
-                s.ok = u.control->ready() && !u.refused;
+                s.ok = u.control->ready() && !u.refused && !u.down_since;
                 s.state = s.ok              ? "ready"
                           : u.refused       ? "wrong password"
                           : u.cause.empty() ? "connecting"
@@ -323,6 +324,7 @@ private:
         fresh.threads = settings_.threads;
         fresh.leases_max = settings_.leases_max;
         settings_ = fresh;
+        policy_ = settings_.policy;
         configure_log(settings_.log_level, settings_.log_json ? log_format::json : log_format::text);
         http_->set_tokens(settings_.http_token, settings_.http_operator_token);
         runtime_ = std::make_shared<const runtime>(settings_);
@@ -370,6 +372,7 @@ private:
     std::vector<endpoint> redis_;
     std::vector<endpoint> tls_;
     std::atomic<bool> draining_{false};
+    std::atomic<policy_mode> policy_{policy_mode::strict};  // for the HTTP thread
 };
 
 }  // namespace

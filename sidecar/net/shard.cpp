@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 #include <ctime>
+#include <system_error>
 
 #include "sidecar/core/session.hpp"
 #include "sidecar/net/client_socket.hpp"
@@ -147,10 +148,17 @@ void shard::on_accepted(int descriptor, client_address address, const tls_contex
         return;
     }
     SSL* side = tls != nullptr ? tls->accept_side() : nullptr;
+    auto wire = std::make_unique<transport>(descriptor, side);
     session& client = core_.open_session(std::move(address));
-    auto socket =
-        std::make_unique<client_socket>(*this, client, std::make_unique<transport>(descriptor, side));
-    clients_.emplace(socket.get(), std::move(socket));
+    try {
+        auto socket = std::make_unique<client_socket>(*this, client, std::move(wire));
+        clients_.emplace(socket.get(), std::move(socket));
+    } catch (const std::system_error& error) {
+        process_.clients.fetch_sub(1, std::memory_order_relaxed);
+        client.io = nullptr;
+        client.on_broken();
+        on_accept_failed(error.what());
+    }
 }
 
 void shard::on_accept_failed(const std::string& cause) {

@@ -168,7 +168,7 @@ void upstream_socket::serve() {
 }
 
 void upstream_socket::on_time(time_point now) {
-    if (connecting_ && now > deadline_) lose("connecting timed out");
+    if (!link_.ready() && now > deadline_) lose("connecting timed out");
 }
 
 void upstream_socket::lose(const std::string& cause) {
