@@ -119,9 +119,10 @@ void subscription_table::on_lost() {
 
 void subscription_table::replay() {
     queued_.clear();
+    // Given up since the connection was lost: nothing will ever be confirmed for them.
+    for (auto& map : topics_) std::erase_if(map, [](const auto& item) { return item.second.interest == 0; });
     for (int kind = 0; kind < name_kinds; ++kind)
         for (auto& [name, t] : topics_[kind]) {
-            if (t.interest == 0) continue;
             t.unconfirmed = 1;
             t.subscribed = true;
             queued_.push_back({true, static_cast<name_kind>(kind), name});

@@ -170,6 +170,7 @@ void link::deliver(std::string_view piece, bool complete) {
                            in_pieces ? std::string_view(first_bytes_) : piece);
     first_bytes_.clear();
     queue_.pop_front();
+    drop_written_unanswered();
     if (entry.owner != nullptr) entry.owner->on_reply(entry, piece, true);
 }
 

@@ -394,13 +394,14 @@ void session::wake(stall from) {
 
 loss_verdict session::on_link_lost(const upstream_entry& entry, bool sent) {
     const bool alive = life_ == session_life::open || life_ == session_life::draining;
-    const bool repeatable = (entry.flags & entry_flag::readonly) != 0 &&
+    const bool repeatable = (entry.flags & (entry_flag::readonly | entry_flag::repeatable)) != 0 &&
                             (entry.flags & (entry_flag::retried | entry_flag::partial)) == 0;
     const bool behind_multi = (entry.flags & entry_flag::in_transaction) != 0;
     // A transaction goes out again whole or not at all.
-    const bool complete_again = behind_multi ? multi_is_resent_ && !sent : !sent || repeatable;
+    const bool again_in_transaction = !sent || (entry.flags & entry_flag::repeatable) != 0;
+    const bool complete_again = behind_multi ? multi_is_resent_ && again_in_transaction : !sent || repeatable;
     if (alive && lease_ == nullptr && complete_again && tx_ == nullptr) {
-        if (!behind_multi) multi_is_resent_ = !sent;
+        if (!behind_multi) multi_is_resent_ = !sent || (entry.flags & entry_flag::repeatable) != 0;
         if (sent) ++shard_.stats.count.reads_retried;
         return loss_verdict::resend;
     }
@@ -430,7 +431,7 @@ void session::on_never_sent(const upstream_entry& entry) {
     if (up.refused && life_ != session_life::closed) {
         emit(entry.number, "-WRONGPASS upstream refused the sidecar's password\r\n", true);
     } else if (life_ != session_life::closed) {
-        ++shard_.stats.count.clients_closed_hold;
+        if (wants_still()) ++shard_.stats.count.clients_closed_hold;
         close_after_flush();
     }
     if (life_ != session_life::closed) tx_.reset();

@@ -323,10 +323,12 @@ session::step session::tracking(const command& c) {
         }
     }
     if (!on) {
-        if (lease_ == nullptr || !tracking_) {
+        const bool off = c.args.size() == 3 && equals(c.args[2], "off");
+        if (off && (lease_ == nullptr || !tracking_)) {
             reply(ok);
             return step::consumed;
         }
+        if (!off) return forward(c);  // Redis words the error
         tracking_ = false;
         if (!watching_) lease_ends_ = true;
         lease_tainted_ = true;

@@ -36,6 +36,18 @@ bool is_subscription(verb id) {
     }
 }
 
+constexpr int broker_database = 2;
+
+// kombu notes a delivery by ZADD and HSET, an acknowledgement by ZREM and HDEL, on its `unacked` keys;
+// running one of these twice leaves the same state as running it once. kombu does not survive a lost
+// acknowledgement (the slot of its consumer is never freed) and loses the message whose note is lost, so
+// these transactions are sent again.
+bool is_unacked_bookkeeping(std::string_view name, std::span<const std::string_view> args) {
+    const bool known =
+        name == "hset" || name == "hdel" || name == "zrem" || (name == "zadd" && args.size() == 4);
+    return known && args.size() > 2 && (args[1].ends_with("unacked") || args[1].ends_with("unacked_index"));
+}
+
 constexpr std::size_t whole_transaction_commands_max = 100'000;
 
 }  // namespace
@@ -71,6 +83,7 @@ bool session::send_whole_transaction() {
     resp::scanned_command scanned;
     std::string_view rest = window_;
     bool publishes = false;
+    bool repeatable = database_ == broker_database;
     while (parts.size() < whole_transaction_commands_max) {
         if (ahead.scan(rest, resp::peer_trust::known, scanned) != resp::scan_status::command ||
             scanned.is_inline)
@@ -87,7 +100,8 @@ bool session::send_whole_transaction() {
         const bool first = parts.empty();
         if (!first && id != verb::exec &&
             (runs_inside_multi(id) || is_local(id, c.sub) || is_subscription(id) || id == verb::copy ||
-             id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::replconf))
+             id == verb::security_trap || id == verb::monitor || id == verb::psync || id == verb::sync ||
+             id == verb::replconf))
             return false;
         if (shard_.settings().rules.check(database_, *user_, *c.spec, c.sub, c.args)) return false;
         part p{c.spec, rest.substr(0, scanned.bytes), {}};
@@ -103,6 +117,8 @@ bool session::send_whole_transaction() {
             p.kind = kind;
             publishes = true;
         }
+        if (!first && id != verb::exec)
+            repeatable = repeatable && is_unacked_bookkeeping(c.spec->name, c.args);
         parts.push_back(std::move(p));
         rest.remove_prefix(scanned.bytes);
         if (id == verb::exec) break;
@@ -124,7 +140,8 @@ bool session::send_whole_transaction() {
         const bool last = i + 1 == parts.size();
         // CLIENT REPLY SKIP is over with the MULTI itself.
         if (i == 1 && reply_mode_ == reply_mode::skip_this) reply_mode_ = reply_mode::on;
-        const std::uint16_t flags = i == 0 ? 0 : entry_flag::in_transaction;
+        std::uint16_t flags = i == 0 ? std::uint16_t{0} : entry_flag::in_transaction;
+        if (repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
         const std::uint32_t number =
             submit(*target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
         if (tx && last) {

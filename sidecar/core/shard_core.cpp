@@ -60,7 +60,11 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
     }
 }
 
-shard_core::~shard_core() = default;
+// Whoever still waits for an answer is told while everything it may touch is there.
+shard_core::~shard_core() {
+    for (auto& l : links_) l->retire();
+    leases.each([](link& l) { l.retire(); });
+}
 
 std::uint32_t shard_core::now_us() const {
     return static_cast<std::uint32_t>(

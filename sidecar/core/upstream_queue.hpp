@@ -56,6 +56,7 @@ enum class reply_use : std::uint8_t {
 };
 
 namespace entry_flag {
+inline constexpr std::uint16_t repeatable = 256;  // a write whose repetition changes nothing
 inline constexpr std::uint16_t starts_tracking = 128;
 inline constexpr std::uint16_t readonly = 1;         // may be repeated
 inline constexpr std::uint16_t retried = 2;          // was repeated once already
