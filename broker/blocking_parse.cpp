@@ -41,7 +41,7 @@ const shape* shape_of(std::string_view name) {
 // As Redis reads it: whatever strtold takes whole (exponents and hex included), without blanks, rounded up to
 // whole milliseconds. -0.0001 rounds to 0 and so waits for ever, there as here.
 std::optional<std::int64_t> parse_seconds(std::string_view text) {
-    constexpr std::size_t text_max = 5 * 1024;
+    constexpr std::size_t text_max = 5'120;
     if (text.empty() || text.size() >= text_max || std::isspace(static_cast<unsigned char>(text[0])) != 0) {
         return std::nullopt;
     }

@@ -87,10 +87,10 @@ void parked_call::on_reply(const upstream_entry& entry, std::string_view bytes, 
             ttl_ms_[entry.number] = *ttl;
         return;
     }
-    finish(std::move(reply));
+    finish(reply);
 }
 
-void parked_call::finish(std::string reply) {
+void parked_call::finish(const std::string& reply) {
     set_done();
     auto popped = broker::read_popped(call_, reply);
     std::optional<std::int64_t> ttl;
@@ -102,7 +102,7 @@ void parked_call::finish(std::string reply) {
     if (client_ != nullptr) {
         session* client = client_;
         client_ = nullptr;
-        client->on_parked_reply(std::move(reply), std::move(popped), ttl, key_.protocol);
+        client->on_parked_reply(reply, std::move(popped), ttl);
     } else if (popped) {
         shard_.put_back(key_.database, std::move(*popped), ttl);
     }
@@ -117,18 +117,18 @@ void parked_call::release_lease() {
     shard_.leases.give_back(*lease, shard_.now());
 }
 
-void parked_call::tell(std::string reply) {
+void parked_call::tell(const std::string& reply) {
     set_done();
     if (client_ == nullptr) return;
     session* client = client_;
     client_ = nullptr;
-    client->on_parked_reply(std::move(reply), std::nullopt, std::nullopt, key_.protocol);
+    client->on_parked_reply(reply, std::nullopt, std::nullopt);
 }
 
-void parked_call::on_found(std::string reply) {
+void parked_call::on_found(const std::string& reply) {
     shard_.leases.stop_waiting(*this);
     polled_in = nullptr;
-    finish(std::move(reply));
+    finish(reply);
 }
 
 void parked_call::abandon() {

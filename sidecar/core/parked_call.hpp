@@ -43,7 +43,7 @@ public:
     // The lease could not be connected: back to waiting, and polling.
     void on_lease_failed(const link& lease);
     // From the poller: the call is answered.
-    void on_found(std::string reply);
+    void on_found(const std::string& reply);
 
     [[nodiscard]] const broker::blocking_call& call() const { return call_; }
     [[nodiscard]] const link_key& key() const { return key_; }
@@ -72,8 +72,8 @@ private:
     void drop_lease();
     void ask_unblock(unblock_as how);
     void issue(link& lease);
-    void finish(std::string reply);
-    void tell(std::string reply);
+    void finish(const std::string& reply);
+    void tell(const std::string& reply);
     void release_lease();
     void wait_again();
     [[nodiscard]] std::optional<std::chrono::milliseconds> remaining() const;

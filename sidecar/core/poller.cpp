@@ -60,7 +60,7 @@ void poll_group::on_reply(const upstream_entry& entry, std::string_view bytes, b
     }
     parked_call* first = members_.front();
     members_.pop_front();
-    first->on_found(std::move(*reply));
+    first->on_found(*reply);
     ask(shard_.now());  // there may be more for the next in line
 }
 

@@ -39,7 +39,7 @@ struct process_state {
     subscription_registry registry;
     // Structured log line: level, event, fields as key/value pairs.
     std::function<void(char level, std::string_view event,
-                       std::vector<std::pair<std::string, std::string>> fields)>
+                       const std::vector<std::pair<std::string, std::string>>& fields)>
         log;
 };
 

@@ -83,8 +83,8 @@ public:
     void on_lease_push(std::string_view frame);
     bool on_lease_stream(std::string_view bytes);
     void on_lease_down(std::string_view cause);
-    void on_parked_reply(std::string reply, std::optional<broker::popped> popped,
-                         std::optional<std::int64_t> ttl_ms, int protocol);
+    void on_parked_reply(const std::string& reply, std::optional<broker::popped> popped,
+                         std::optional<std::int64_t> ttl_ms);
     void on_time(time_point now);
     void on_reload();
     void drain();
@@ -194,8 +194,8 @@ private:
     step client_list(args_view args);
     step client_kill(args_view args);
     step client_unblock(args_view args);
-    void ask_shards(std::function<std::string(shard_core&)> question,
-                    std::function<std::string(std::vector<std::string>)> answer);
+    void ask_shards(const std::function<std::string(shard_core&)>& question,
+                    const std::function<std::string(const std::vector<std::string>&)>& answer);
 
     // session_lease.cpp
     step with_lease(const command& c, link_role role, bool until_answered);

@@ -37,9 +37,8 @@ session::step session::blocking_command(const command& c) {
     return step::consumed;
 }
 
-void session::on_parked_reply(std::string answer, std::optional<broker::popped> popped,
-                              std::optional<std::int64_t> ttl_ms, int protocol) {
-    (void)protocol;
+void session::on_parked_reply(const std::string& answer, std::optional<broker::popped> popped,
+                              std::optional<std::int64_t> ttl_ms) {
     parked_ = nullptr;
     if (popped && !parked_silent_)
         unsent_pops_.push_back({output_.appended_total(), database_, std::move(*popped), ttl_ms});

@@ -78,8 +78,8 @@ std::string session::client_list_line() const {
 }
 
 // Asks every shard, this one included, and answers the client when all have spoken.
-void session::ask_shards(std::function<std::string(shard_core&)> question,
-                         std::function<std::string(std::vector<std::string>)> answer) {
+void session::ask_shards(const std::function<std::string(shard_core&)>& question,
+                         const std::function<std::string(const std::vector<std::string>&)>& answer) {
     stall_ = stall::remote;
     const bool silent = reply_mode_ != reply_mode::on;
     const auto home = shard_.index;

@@ -199,6 +199,11 @@ std::string session::run_select(args_view args) {
         const bool only_counted = shard_.settings().rules.mode() == policy_mode::audit &&
                                   !why->rule.empty() && !policy(policy_mode::open).check_select(args[1]);
         if (!only_counted) return error(why->error);
+        shard_.log('i', "policy would refuse",
+                   {{"client", std::to_string(id_)},
+                    {"addr", address_.remote},
+                    {"command", "select"},
+                    {"rule", std::string(why->rule)}});
     }
     set_database(static_cast<int>(resp::parse_number(args[1]).value_or(0)));
     return std::string(ok);

@@ -25,10 +25,14 @@ constexpr std::string_view state_names[] = {"idle", "connecting", "greeting", "r
 constexpr std::string_view stall_names[] = {"active",    "drain",   "lease",  "blocked",
                                             "subscribe", "publish", "remote", "backpressure"};
 
+void add_fields(std::string& out, const row& r) {
+    for (const auto& [key, value] : r) out.append(key).append(1, '\x1f').append(value).append(1, '\x1f');
+}
+
 // Rows cross threads as text: fields split by \x1f, rows by \x1e.
 void add_row(std::string& out, const row& r) {
-    for (const auto& [key, value] : r) out += key + "\x1f" + value + "\x1f";
-    out += "\x1e";
+    add_fields(out, r);
+    out += '\x1e';
 }
 
 std::string to_reply(const std::vector<std::string>& parts, int protocol) {
@@ -126,7 +130,7 @@ std::string stats_of(shard_core& shard) {
                 {"client_input_bytes", std::to_string(m.count.bytes_from_clients)},
                 {"client_output_bytes", std::to_string(m.count.bytes_to_clients)}};
     std::string out;
-    for (const auto& [key, value] : r) out += key + "\x1f" + value + "\x1f";
+    add_fields(out, r);
     return out;
 }
 

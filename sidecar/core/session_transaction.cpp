@@ -133,6 +133,7 @@ bool session::send_whole_transaction() {
 
     auto tx =
         publishes && shard_.process.registry.any_subscribed() ? std::make_unique<transaction>() : nullptr;
+    std::uint32_t exec_number = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         command c;
         c.spec = parts[i].spec;
@@ -144,17 +145,19 @@ bool session::send_whole_transaction() {
         if (repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
         const std::uint32_t number =
             submit(*target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
-        if (tx && last) {
-            extras_[number].tx = std::move(tx);
-            extras_[number].publishes = true;
-            ++publishing_;
-        }
+        if (last) exec_number = number;
         if (!tx || i == 0 || last) continue;
         if (parts[i].publish_to.empty()) {
             tx->queued();
         } else {
             tx->queued_publish(parts[i].kind, std::move(parts[i].publish_to));
         }
+    }
+    if (tx) {
+        extra& more = extras_[exec_number];
+        more.tx = std::move(tx);
+        more.publishes = true;
+        ++publishing_;
     }
     ++shard_.stats.count.whole_transactions;
     // The caller consumes the first command; the others are consumed here, from behind it.

@@ -79,8 +79,8 @@ void shard_core::reload(std::shared_ptr<const runtime> fresh) {
 }
 
 void shard_core::log(char level, std::string_view event,
-                     std::vector<std::pair<std::string, std::string>> fields) {
-    if (process.log) process.log(level, event, std::move(fields));
+                     const std::vector<std::pair<std::string, std::string>>& fields) {
+    if (process.log) process.log(level, event, fields);
 }
 
 // --- sessions

@@ -149,7 +149,8 @@ public:
     void on_link_answer(link& which, const upstream_entry& entry, std::string_view command_bytes,
                         std::string_view first_bytes) override;
 
-    void log(char level, std::string_view event, std::vector<std::pair<std::string, std::string>> fields);
+    void log(char level, std::string_view event,
+             const std::vector<std::pair<std::string, std::string>>& fields);
 
     const int index;
     process_state& process;

@@ -137,10 +137,7 @@ private:
         process_.shards = settings_.threads;
         process_.run_id = random_hex();
         process_.start_unix_time = std::time(nullptr);
-        process_.log = [](char level, std::string_view event,
-                          std::vector<std::pair<std::string, std::string>> fields) {
-            write_log(level, event, fields);
-        };
+        process_.log = write_log;
         process_.post = [this](int index, process_state::message m) {
             shards_[static_cast<std::size_t>(index)]->post(std::move(m));
         };
@@ -172,7 +169,7 @@ private:
     // One socket per shard on the same port; the kernel spreads the clients.
     endpoint listen_everywhere(const endpoint& where, const std::shared_ptr<tls_context>& tls) {
         auto socket = listen_tcp(where, port_use::first);
-        const endpoint bound = socket.where;
+        endpoint bound = socket.where;
         shards_[0]->listen_on(socket.descriptor, tls, false);
         for (std::size_t i = 1; i < shards_.size(); ++i)
             shards_[i]->listen_on(listen_tcp(bound, port_use::further).descriptor, tls, false);

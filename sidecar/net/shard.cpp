@@ -36,7 +36,11 @@ shard::shard(int index, process_state& process, std::shared_ptr<const runtime> s
 }
 
 shard::~shard() {
-    stop();
+    try {
+        stop();
+    } catch (const std::exception&) {
+        // Joining can only fail when there is no thread to join.
+    }
 }
 
 void shard::listen_on(int descriptor, std::shared_ptr<tls_context> tls, bool unix_socket) {

@@ -221,7 +221,7 @@ class Generator:
         )
 
     def _publish(self, client):
-        # In a transaction the order of the client's own messages is 7.2's, not 7.0's (see the pubsub scenarios).
+        # In a transaction the client's own messages come as in 7.2, not 7.0 (see the pubsub scenarios).
         own_message = client.multi and client.protocol == 3
         if self._anybody_blocked() or own_message:
             return ("PING",)

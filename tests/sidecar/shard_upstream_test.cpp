@@ -93,8 +93,7 @@ TEST_CASE("commands wait out a short absence of upstream") {
     CHECK(h.redis.count_of("SET") == 1);
 }
 
-TEST_CASE("the hold ends: clients that wait are closed, later ones at once, until upstream is back",
-          "") {
+TEST_CASE("the hold ends: clients that wait are closed, later ones at once, until upstream is back", "") {
     session_harness h;
     auto& waiting = h.connect();
     auto& idle = h.connect();
