@@ -228,7 +228,8 @@ session::step session::run_reset() {
     set_database(0);
     name_.clear();
     no_evict_ = no_touch_ = false;
-    reply_mode_ = reply_mode::on;
+    // A SKIP that concerns RESET itself still does.
+    if (reply_mode_ != reply_mode::skip_this) reply_mode_ = reply_mode::on;
     user_ = &shard_.settings().users.default_user();
     authenticated_ = shard_.settings().users.open_to_all();
     reply("+RESET\r\n");
@@ -236,7 +237,6 @@ session::step session::run_reset() {
 }
 
 session::step session::run_quit() {
-    reply_mode_ = reply_mode::on;
     reply(ok);
     tx_.reset();
     end_input();

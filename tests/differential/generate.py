@@ -64,9 +64,15 @@ class Generator:
             if command[0] in RECONFIGURING or command[:2] == ("CLIENT", "REPLY"):
                 # Redis executes them at EXEC and garbles EXEC's own reply: kept out of transactions.
                 commands.append(("DISCARD",))
+            if command[:2] == ("CLIENT", "REPLY"):
+                client.silent = command[2] != "ON"
             commands.append(command)
         if self.random.random() < 0.1:
             commands += self._whole_transaction(client)
+        if client.silent and not client.blocked:
+            # Its answer tells that the turn is over, before anybody else has theirs.
+            commands += [("DISCARD",), ("CLIENT", "REPLY", "ON")]
+            client.silent = client.multi = False
         return Turn(client.name, tuple(commands))
 
     def _anybody_blocked(self):
