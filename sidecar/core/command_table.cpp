@@ -5,6 +5,7 @@
 
 #include "resp/value.hpp"
 #include "sidecar/core/command_table_data.hpp"
+#include "sidecar/core/text_case.hpp"
 
 namespace sidecar {
 
@@ -69,14 +70,10 @@ constexpr named_verb verbs[] = {
 
 constexpr std::size_t name_bytes_max = 64;
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
 // Lower-cases into a small buffer; empty for names too long to be a command's.
 std::string_view lowered(std::string_view name, std::array<char, name_bytes_max>& buffer) {
     if (name.size() > buffer.size()) return {};
-    std::transform(name.begin(), name.end(), buffer.begin(), lower);
+    std::transform(name.begin(), name.end(), buffer.begin(), to_lower);
     return {buffer.data(), name.size()};
 }
 

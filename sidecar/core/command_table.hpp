@@ -70,6 +70,12 @@ enum class verb : std::uint8_t {
     security_trap,
 };
 
+// (P|S)SUBSCRIBE and (P|S)UNSUBSCRIBE.
+[[nodiscard]] constexpr bool is_subscription(verb id) {
+    return id == verb::subscribe || id == verb::psubscribe || id == verb::ssubscribe ||
+           id == verb::unsubscribe || id == verb::punsubscribe || id == verb::sunsubscribe;
+}
+
 namespace command_flag {
 inline constexpr std::uint32_t write = 1U << 0;
 inline constexpr std::uint32_t readonly = 1U << 1;

@@ -6,16 +6,11 @@
 #include "resp/number.hpp"
 #include "resp/writer.hpp"
 #include "sidecar/core/session.hpp"
+#include "sidecar/core/text_case.hpp"
 
 namespace sidecar {
 
 namespace {
-
-bool equals(std::string_view text, std::string_view lower) {
-    return text.size() == lower.size() &&
-           std::equal(text.begin(), text.end(), lower.begin(),
-                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; });
-}
 
 constexpr std::string_view syntax_error = "ERR syntax error";
 
@@ -35,8 +30,7 @@ struct client_filter {
 };
 
 bool known_kind(std::string& kind) {
-    std::transform(kind.begin(), kind.end(), kind.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    std::transform(kind.begin(), kind.end(), kind.begin(), to_lower);
     return kind == "normal" || kind == "pubsub" || kind == "master" || kind == "replica" || kind == "slave";
 }
 
@@ -107,13 +101,13 @@ void session::ask_shards(const std::function<std::string(shard_core&)>& question
 session::step session::client_list(args_view args) {
     if (entries_ > 0) return wait_for(stall::drain);
     client_filter filter;
-    if (args.size() == 4 && equals(args[2], "type")) {
+    if (args.size() == 4 && equals_ignoring_case(args[2], "type")) {
         filter.kind = args[3];
         if (!known_kind(filter.kind)) {
             reply_error("ERR Unknown client type '" + std::string(args[3]) + "'");
             return step::consumed;
         }
-    } else if (args.size() > 3 && equals(args[2], "id")) {
+    } else if (args.size() > 3 && equals_ignoring_case(args[2], "id")) {
         for (const auto arg : args.subspan(3)) {
             const auto id = resp::parse_number(arg);
             if (!id || *id < 1) {
@@ -156,31 +150,32 @@ session::step session::client_kill(args_view args) {
         for (std::size_t i = 2; i + 1 < args.size(); i += 2) {
             const auto key = args[i];
             const auto text = args[i + 1];
-            if (equals(key, "id")) {
+            if (equals_ignoring_case(key, "id")) {
                 const auto id = resp::parse_number(text);
                 if (!id || *id < 1) {
                     reply_error("ERR client-id should be greater than 0");
                     return step::consumed;
                 }
                 filter.ids.push_back(static_cast<std::uint64_t>(*id));
-            } else if (equals(key, "addr")) {
+            } else if (equals_ignoring_case(key, "addr")) {
                 filter.address = text;
-            } else if (equals(key, "laddr")) {
+            } else if (equals_ignoring_case(key, "laddr")) {
                 filter.local_address = text;
-            } else if (equals(key, "user")) {
+            } else if (equals_ignoring_case(key, "user")) {
                 filter.user_name = text;
                 if (shard_.settings().users.find(text) == nullptr) {
                     reply_error("ERR No such user '" + std::string(text) + "'");
                     return step::consumed;
                 }
-            } else if (equals(key, "type")) {
+            } else if (equals_ignoring_case(key, "type")) {
                 filter.kind = text;
                 if (!known_kind(filter.kind)) {
                     reply_error("ERR Unknown client type '" + std::string(text) + "'");
                     return step::consumed;
                 }
-            } else if (equals(key, "skipme") && (equals(text, "yes") || equals(text, "no"))) {
-                skip_me = equals(text, "yes");
+            } else if (equals_ignoring_case(key, "skipme") &&
+                       (equals_ignoring_case(text, "yes") || equals_ignoring_case(text, "no"))) {
+                skip_me = equals_ignoring_case(text, "yes");
             } else {
                 reply_error(syntax_error);
                 return step::consumed;
@@ -229,9 +224,9 @@ session::step session::client_unblock(args_view args) {
         return step::consumed;
     }
     if (args.size() == 4) {
-        if (equals(args[3], "error")) {
+        if (equals_ignoring_case(args[3], "error")) {
             how = parked_call::unblock_as::error;
-        } else if (!equals(args[3], "timeout")) {
+        } else if (!equals_ignoring_case(args[3], "timeout")) {
             reply_error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
             return step::consumed;
         }

@@ -5,6 +5,7 @@
 #include "resp/number.hpp"
 #include "resp/writer.hpp"
 #include "sidecar/core/session.hpp"
+#include "sidecar/core/text_case.hpp"
 
 namespace sidecar {
 
@@ -13,12 +14,6 @@ namespace {
 constexpr std::uint32_t auth_failures_max = 100;  // then the connection is closed
 
 constexpr std::string_view wrong_password = "WRONGPASS invalid username-password pair or user is disabled.";
-
-bool equals(std::string_view text, std::string_view lower) {
-    return text.size() == lower.size() &&
-           std::equal(text.begin(), text.end(), lower.begin(),
-                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; });
-}
 
 bool printable(std::string_view name) {
     return std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
@@ -131,10 +126,10 @@ std::string session::run_hello(args_view args) {
     }
     for (std::size_t i = 2; i < args.size(); ++i) {
         const std::size_t more = args.size() - 1 - i;
-        if (equals(args[i], "auth") && more >= 2) {
+        if (equals_ignoring_case(args[i], "auth") && more >= 2) {
             if (!authenticate(args[i + 1], args[i + 2])) return error(wrong_password);
             i += 2;
-        } else if (equals(args[i], "setname") && more >= 1) {
+        } else if (equals_ignoring_case(args[i], "setname") && more >= 1) {
             if (!printable(args[i + 1]))
                 return error("ERR Client names cannot contain spaces, newlines or special characters.");
             name_ = args[++i];
@@ -264,27 +259,27 @@ session::step session::client_command(const command& c) {
 std::string session::run_client(args_view args) {
     const std::string_view sub = args.size() > 1 ? args[1] : std::string_view{};
     std::string out;
-    if (equals(sub, "id")) {
+    if (equals_ignoring_case(sub, "id")) {
         resp::append_integer(out, static_cast<std::int64_t>(id_));
-    } else if (equals(sub, "getname")) {
+    } else if (equals_ignoring_case(sub, "getname")) {
         if (name_.empty()) {
             resp::append_null(out, protocol_);
         } else {
             resp::append_bulk(out, name_);
         }
-    } else if (equals(sub, "setname")) {
+    } else if (equals_ignoring_case(sub, "setname")) {
         if (!printable(args[2]))
             return error("ERR Client names cannot contain spaces, newlines or special characters.");
         name_ = args[2];
         out = ok;
-    } else if (equals(sub, "setinfo")) {
+    } else if (equals_ignoring_case(sub, "setinfo")) {
         return set_client_info(args);
-    } else if (equals(sub, "info")) {
+    } else if (equals_ignoring_case(sub, "info")) {
         resp::append_verbatim(out, client_list_line() + "\n", protocol_);
-    } else if (equals(sub, "no-evict") || equals(sub, "no-touch")) {
-        const bool on = equals(args[2], "on");
-        if (!on && !equals(args[2], "off")) return error("ERR syntax error");
-        (equals(sub, "no-evict") ? no_evict_ : no_touch_) = on;
+    } else if (equals_ignoring_case(sub, "no-evict") || equals_ignoring_case(sub, "no-touch")) {
+        const bool on = equals_ignoring_case(args[2], "on");
+        if (!on && !equals_ignoring_case(args[2], "off")) return error("ERR syntax error");
+        (equals_ignoring_case(sub, "no-evict") ? no_evict_ : no_touch_) = on;
         out = ok;
     } else {
         return error("ERR not possible inside a transaction");
@@ -293,8 +288,8 @@ std::string session::run_client(args_view args) {
 }
 
 std::string session::set_client_info(args_view args) {
-    const bool is_name = equals(args[2], "lib-name");
-    if (!is_name && !equals(args[2], "lib-ver"))
+    const bool is_name = equals_ignoring_case(args[2], "lib-name");
+    if (!is_name && !equals_ignoring_case(args[2], "lib-ver"))
         return error("ERR Unrecognized option '" + std::string(args[2]) + "'");
     if (!printable(args[3]))
         return error("ERR " + std::string(is_name ? "lib-name" : "lib-ver") +
@@ -305,12 +300,12 @@ std::string session::set_client_info(args_view args) {
 
 session::step session::client_reply(args_view args) {
     const std::string_view mode = args.size() > 2 ? args[2] : std::string_view{};
-    if (equals(mode, "on")) {
+    if (equals_ignoring_case(mode, "on")) {
         reply_mode_ = reply_mode::on;
         reply(ok);
-    } else if (equals(mode, "off")) {
+    } else if (equals_ignoring_case(mode, "off")) {
         reply_mode_ = reply_mode::off;
-    } else if (equals(mode, "skip")) {
+    } else if (equals_ignoring_case(mode, "skip")) {
         if (reply_mode_ != reply_mode::off) reply_mode_ = reply_mode::skip_next;
     } else {
         reply_error("ERR syntax error");
@@ -320,15 +315,15 @@ session::step session::client_reply(args_view args) {
 
 // Tracking is state of an upstream connection, so the client gets one of its own for as long as it tracks.
 session::step session::tracking(const command& c) {
-    const bool on = c.args.size() > 2 && equals(c.args[2], "on");
+    const bool on = c.args.size() > 2 && equals_ignoring_case(c.args[2], "on");
     for (const auto arg : c.args.subspan(std::min<std::size_t>(3, c.args.size()))) {
-        if (on && equals(arg, "redirect")) {
+        if (on && equals_ignoring_case(arg, "redirect")) {
             reply_error("ERR CLIENT TRACKING with REDIRECT is not possible through the sidecar: use RESP3");
             return step::consumed;
         }
     }
     if (!on) {
-        const bool off = c.args.size() == 3 && equals(c.args[2], "off");
+        const bool off = c.args.size() == 3 && equals_ignoring_case(c.args[2], "off");
         if (off && (lease_ == nullptr || !tracking_)) {
             reply(ok);
             return step::consumed;

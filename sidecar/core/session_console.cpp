@@ -5,17 +5,11 @@
 
 #include "resp/writer.hpp"
 #include "sidecar/core/session.hpp"
+#include "sidecar/core/text_case.hpp"
 
 namespace sidecar {
 
 namespace {
-
-std::string upper(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
-    return out;
-}
 
 using row = std::vector<std::pair<std::string, std::string>>;
 

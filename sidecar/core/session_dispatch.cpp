@@ -3,17 +3,11 @@
 
 #include "resp/writer.hpp"
 #include "sidecar/core/session.hpp"
+#include "sidecar/core/text_case.hpp"
 
 namespace sidecar {
 
 namespace {
-
-std::string upper(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
-    return out;
-}
 
 // It would take the connection over, which is everybody's.
 bool starts_debugger(const command_spec* sub, std::span<const std::string_view> args) {
@@ -23,20 +17,7 @@ bool starts_debugger(const command_spec* sub, std::span<const std::string_view> 
 }
 
 bool allowed_while_subscribed(verb id) {
-    switch (id) {
-        case verb::subscribe:
-        case verb::psubscribe:
-        case verb::ssubscribe:
-        case verb::unsubscribe:
-        case verb::punsubscribe:
-        case verb::sunsubscribe:
-        case verb::ping:
-        case verb::quit:
-        case verb::reset:
-            return true;
-        default:
-            return false;
-    }
+    return is_subscription(id) || id == verb::ping || id == verb::quit || id == verb::reset;
 }
 
 }  // namespace

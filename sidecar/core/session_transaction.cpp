@@ -22,20 +22,6 @@ bool is_local(verb id, const command_spec* sub) {
     return id == verb::client;
 }
 
-bool is_subscription(verb id) {
-    switch (id) {
-        case verb::subscribe:
-        case verb::psubscribe:
-        case verb::ssubscribe:
-        case verb::unsubscribe:
-        case verb::punsubscribe:
-        case verb::sunsubscribe:
-            return true;
-        default:
-            return false;
-    }
-}
-
 constexpr int broker_database = 2;
 
 // kombu notes a delivery by ZADD and HSET, an acknowledgement by ZREM and HDEL, on its `unacked` keys;

@@ -90,11 +90,6 @@ std::string random_hex() {
     return out;
 }
 
-std::string text(const endpoint& e) {
-    const bool v6 = e.host.find(':') != std::string::npos;
-    return (v6 ? "[" + e.host + "]" : e.host) + ":" + std::to_string(e.port);
-}
-
 class server {
 public:
     server(const config& settings, const std::vector<std::string>& args) : settings_(settings), args_(args) {}
@@ -273,10 +268,10 @@ private:
 
     void announce() {
         std::string line = "ready redis=";
-        for (std::size_t i = 0; i < redis_.size(); ++i) line += (i > 0 ? "," : "") + text(redis_[i]);
-        for (std::size_t i = 0; i < tls_.size(); ++i) line += (i > 0 ? "," : " tls=") + text(tls_[i]);
+        for (std::size_t i = 0; i < redis_.size(); ++i) line += (i > 0 ? "," : "") + to_string(redis_[i]);
+        for (std::size_t i = 0; i < tls_.size(); ++i) line += (i > 0 ? "," : " tls=") + to_string(tls_[i]);
         if (!settings_.unix_path.empty()) line += " unix=" + settings_.unix_path;
-        if (!settings_.http.host.empty()) line += " http=" + text(http_->local_endpoint());
+        if (!settings_.http.host.empty()) line += " http=" + to_string(http_->local_endpoint());
         std::printf("%s\n", line.c_str());
         std::fflush(stdout);
         log_event(log_level::info, "serving",

@@ -1,31 +1,12 @@
-import contextlib
-
 import pytest
 
 from support import Certificates, RedisServer, Sidecar
+from support.starter import start  # noqa: F401
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-def start():
-    with contextlib.ExitStack() as stack:
-        yield Starter(stack)
-
-
-class Starter:
-    def __init__(self, stack):
-        self.stack = stack
-
-    def redis(self, **options):
-        return self.stack.enter_context(RedisServer(**options))
-
-    def sidecar(self, redis, *flags, **options):
-        url = redis if isinstance(redis, str) or redis is None else redis.url
-        return self.stack.enter_context(Sidecar(url, *flags, **options))
 
 
 @pytest.fixture(scope="module")

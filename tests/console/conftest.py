@@ -1,0 +1,1 @@
+from support.starter import start  # noqa: F401
