@@ -18,7 +18,7 @@ LEFT_OUT = {
     "acl|cat", "config|rewrite", "config|resetstat", "config|get", "config|set", "command|list",
     "command|docs", "command|info", "cluster|reset", "module|list", "module|load", "module|loadex",
     "module|unload", "script|kill", "function|kill", "script|debug", "function|dump", "function|stats",
-    "cluster|bumpepoch",
+    "cluster|bumpepoch", "object|idletime",
 }  # fmt: skip
 # Executed inside MULTI by Redis, refused at queue time by the sidecar: they would change a shared connection.
 NOT_IN_MULTI = {
