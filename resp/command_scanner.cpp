@@ -39,20 +39,19 @@ bool read_short_header(std::string_view bytes, std::size_t at, std::int64_t& num
 scan_status command_scanner::scan(std::string_view bytes, peer_trust trust, scanned_command& out) {
     if (bytes.empty()) return scan_status::need_more;
     if (position_ == 0) {
-        if (bytes.front() != '*') return scan_inline(bytes, trust, out);
+        if (bytes.front() != '*') return scan_inline(bytes, out);
         const scan_status status = scan_header(bytes, trust, out);
         if (status != scan_status::command) return status;
     }
     return scan_arguments(bytes, trust, out);
 }
 
-scan_status command_scanner::scan_inline(std::string_view bytes, peer_trust trust, scanned_command& out) {
+scan_status command_scanner::scan_inline(std::string_view bytes, scanned_command& out) {
     const std::size_t newline = bytes.find('\n', line_searched_);
     if (newline == std::string_view::npos) {
         if (bytes.size() > header_bytes_max) return fail(frame_error::inline_too_big);
         line_searched_ = bytes.size();
         wanted_ = 1;
-        (void)trust;
         return scan_status::need_more;
     }
     std::string_view line = bytes.substr(0, newline);

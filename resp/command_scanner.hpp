@@ -51,7 +51,7 @@ public:
     [[nodiscard]] std::size_t bytes_wanted() const { return wanted_; }
 
 private:
-    scan_status scan_inline(std::string_view bytes, peer_trust trust, scanned_command& out);
+    scan_status scan_inline(std::string_view bytes, scanned_command& out);
     scan_status scan_header(std::string_view bytes, peer_trust trust, scanned_command& out);
     scan_status scan_arguments(std::string_view bytes, peer_trust trust, scanned_command& out);
     scan_status fail(frame_error error, char found = '\0');

@@ -26,7 +26,6 @@ void poll_group::ask(time_point now) {
     if (outstanding_ >= outstanding_max || members_.empty()) return;
     link& over = shard_.shared_link(key_);
     if (!over.ready()) {
-        shard_.on_link_dirty(over);
         over.open_now();
         return;
     }
@@ -43,8 +42,7 @@ void poll_group::ask(time_point now) {
     over.submit(entry, call_.as_poll());
 }
 
-void poll_group::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
-    (void)entry;
+void poll_group::on_reply(const upstream_entry&, std::string_view bytes, bool complete) {
     reply_.append(bytes);
     if (!complete) return;
     const std::string poll_reply = std::move(reply_);
@@ -64,8 +62,7 @@ void poll_group::on_reply(const upstream_entry& entry, std::string_view bytes, b
     ask(shard_.now());  // there may be more for the next in line
 }
 
-loss_verdict poll_group::on_link_lost(const upstream_entry& entry, bool sent) {
-    (void)entry;
+loss_verdict poll_group::on_link_lost(const upstream_entry&, bool sent) {
     --outstanding_;
     reply_.clear();
     if (sent && call_.pops()) ++shard_.stats.count.pops_unknown;
