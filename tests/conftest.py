@@ -11,6 +11,9 @@ def pytest_addoption(parser):
     group.addoption("--conversations", type=int, default=500, help="random conversations to compare")
     group.addoption("--seed", type=int, default=1, help="seed of the random conversations")
     group.addoption(
+        "--rounds", type=int, default=1, help="of each fault under load; more than one also runs rarer kinds"
+    )
+    group.addoption(
         "--against",
         choices=("sidecar", "redis"),
         default="sidecar",
