@@ -26,8 +26,8 @@ def build(text):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench proxy", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="three rounds of a quarter of the requests")
+    parser.add_argument("--rounds", type=int, help="5; with --quick 3")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the requests")
     parser.add_argument("--only", action="append", metavar="WORKLOAD", help="repeatable; a prefix will do")
     parser.add_argument(
         "--contenders", metavar="NAME,…", help=f"of {','.join(PEERS)}; the sidecar is always one"
@@ -94,7 +94,7 @@ def main():
     selected = chosen(options.only)
     builds = {"sidecar": options.sidecar.resolve(), **dict(options.contender)}
     peers = [each for each in PEERS if options.contenders is None or each in options.contenders.split(",")]
-    count = 3 if options.quick else options.rounds
+    count = options.rounds or (3 if options.quick else 5)
     processes.raise_descriptor_limit()
     conditions = {"started": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": report.machine()}
     conditions |= {"versions": report.versions(), "steal_ticks": [processes.steal_ticks()]}

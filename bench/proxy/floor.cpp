@@ -140,28 +140,20 @@ private:
         }
     }
 
+    // Reads behind what is left of the last frame, in the one buffer that all connections share.
     void read_all(connection& c) {
         for (;;) {
-            const auto got = ::recv(c.descriptor, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0 && errno == EAGAIN) return;
-            if (got <= 0) return close(c);
-            on_bytes(c, {buffer_.data(), static_cast<std::size_t>(got)});
+            const std::size_t kept = c.partial.size();
+            if (buffer_.size() < kept + read_size) buffer_.resize(kept + read_size);
+            std::memcpy(buffer_.data(), c.partial.data(), kept);
+            const auto result = ::recv(c.descriptor, buffer_.data() + kept, read_size, MSG_DONTWAIT);
+            if (result < 0 && errno == EAGAIN) return;
+            if (result <= 0) return close(c);
+            const auto got = static_cast<std::size_t>(result);
+            const std::string_view bytes(buffer_.data(), kept + got);
+            c.partial.assign(&c == &upstream_ ? deliver(bytes) : submit(c, bytes));
             // Less than asked for: the socket is drained, and the next byte is a new edge.
-            if (static_cast<std::size_t>(got) < buffer_.size()) return;
-        }
-    }
-
-    void on_bytes(connection& c, std::string_view bytes) {
-        if (!c.partial.empty()) {
-            c.partial.append(bytes);
-            bytes = c.partial;
-        }
-        const std::string_view rest = &c == &upstream_ ? deliver(bytes) : submit(c, bytes);
-        if (c.partial.empty()) {
-            c.partial.assign(rest);
-        } else {
-            c.partial.erase(0, c.partial.size() - rest.size());
+            if (got < read_size) return;
         }
     }
 
@@ -251,7 +243,7 @@ private:
     std::vector<std::unique_ptr<connection>> clients_;
     std::deque<owed> queue_;
     std::vector<connection*> dirty_;
-    std::array<char, read_size> buffer_;
+    std::vector<char> buffer_;
     bool gone_ = false;  // some client can be forgotten
 };
 
