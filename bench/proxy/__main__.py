@@ -6,15 +6,25 @@ CPU per command and by ratios of the same round, not by throughput.
 
 import argparse
 import contextlib
+import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.proxy import figures, measure, processes, report, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("direct", "nutcracker", "haproxy", "floor")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs that make the load."""
+
+    sidecar_bench: Path
+    redis_benchmark: str = "redis-benchmark"
 
 
 def build(text):
@@ -38,7 +48,12 @@ def arguments():
         help="another build of the sidecar beside the first; repeatable",
     )  # fmt: skip
     parser.add_argument("--floor", type=Path, default=ROOT / "build/bench/bench/proxy/floor")
+    parser.add_argument("--sidecar-bench", type=Path, default=ROOT / "build/bench/bench/load/sidecar-bench")
     parser.add_argument("--output", type=Path, default=ROOT / "build/bench-results/proxy.json")
+    parser.add_argument(
+        "--nice", type=int, default=0, metavar="N",
+        help="priority of all that is measured; below 0, as root, other work on the machine disturbs less",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="names the workloads")
     return parser.parse_args()
 
@@ -79,7 +94,7 @@ def contenders(builds, peers, floor):
 def tell(record):
     cpu = f"{record['proxy_cpu_us']:7.2f} us" if "proxy_cpu_us" in record else " " * 10
     print(
-        f"  round {record['round'] + 1}  {record['workload']:<10}{record['contender']:<14}{cpu}"
+        f"  round {record['round'] + 1}  {record['workload']:<13}{record['contender']:<14}{cpu}"
         f"  redis {record['redis_cpu_us']:6.2f} us  {record['rps'] / 1000:7.1f} k/s"
         f"  {record['seconds']:.1f} s",
         file=sys.stderr,
@@ -96,11 +111,18 @@ def main():
     peers = [each for each in PEERS if options.contenders is None or each in options.contenders.split(",")]
     count = options.rounds or (3 if options.quick else 5)
     processes.raise_descriptor_limit()
+    if options.nice:
+        os.nice(options.nice)
     conditions = {"started": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": report.machine()}
     conditions |= {"versions": report.versions(), "steal_ticks": [processes.steal_ticks()]}
     raw = []
-    with contenders(builds, peers, options.floor.resolve()) as (redis, running):
-        for record in measure.rounds(selected, running, redis, count, 4 if options.quick else 1, tell):
+    with (
+        processes.machine_to_ourselves(),
+        contenders(builds, peers, options.floor.resolve()) as (redis, running),
+    ):
+        tools = Tools(options.sidecar_bench.resolve())
+        for record in measure.rounds(selected, running, redis, count, 4 if options.quick else 1, tools):
+            tell(record)
             raw.append(record)
     conditions["steal_ticks"].append(processes.steal_ticks())
     records = figures.Records(raw)

@@ -9,7 +9,7 @@ class Requirement:
     figure: str  # a key of the records
     bound: str  # "<=" or ">="
     factor: float
-    other: str
+    other: str  # a contender, or another workload of the same one
 
     def holds(self, ratio):
         return ratio <= self.factor if self.bound == "<=" else ratio >= self.factor
@@ -59,6 +59,7 @@ REQUIRED = {
         at_most("redis_cpu_us", 0.5, "direct"),
         TAIL,
     ],
+    "transactions": [at_most("batch_cpu_us", 1.3, "untransacted")],
 }
 
 
@@ -95,8 +96,9 @@ class Records:
     def ratio(self, workload, figure, mine, other):
         """Of figures taken in the same round; None where one of the two was not run."""
         pairs = []
+        beside = (other, mine) if other in self.workloads else (workload, other)
         for number in self.rounds:
-            cells = self.by.get((workload, mine, number)), self.by.get((workload, other, number))
+            cells = self.by.get((workload, mine, number)), self.by.get((*beside, number))
             if all(cell is not None and figure in cell for cell in cells):
                 pairs.append(cells[0][figure] / cells[1][figure])
         return Spread.of(pairs) if pairs else None

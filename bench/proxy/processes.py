@@ -1,10 +1,14 @@
 """The servers of a run: each started on free loopback ports, watched, and stopped by its pid."""
 
+import contextlib
+import fcntl
 import os
 import resource
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +26,18 @@ def raise_descriptor_limit():
     """500 clients on both sides of a proxy need more than the usual 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@contextlib.contextmanager
+def machine_to_ourselves():
+    """Two benchmarks at once would measure each other: the second waits for the first."""
+    with (Path(tempfile.gettempdir()) / "sidecar-bench.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("another benchmark is running on this machine: waiting for its end", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def answers_ping(port):

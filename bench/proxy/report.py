@@ -13,6 +13,7 @@ NAMES = {
     "rps": "throughput",
     "redis_cpu_us": "Redis's CPU",
     "p99_us": "p99",
+    "batch_cpu_us": "CPU a batch",
 }
 
 
@@ -51,7 +52,7 @@ def number(value, form):
 def absolute(records):
     """Medians of what was measured."""
     yield (
-        f"{'workload':<10}{'contender':<14}{'proxy us':>9}{'user':>6}{'redis us':>9}"
+        f"{'workload':<13}{'contender':<14}{'proxy us':>9}{'user':>6}{'redis us':>9}"
         f"{'k/s':>8}{'p50 us':>8}{'p99 us':>8}"
     )
     for workload in records.workloads:
@@ -63,7 +64,7 @@ def absolute(records):
                 for key in ("proxy_cpu_us", "user_share", "redis_cpu_us", "rps", "p50_us", "p99_us")
             }
             yield (
-                f"{workload:<10}{contender:<14}{number(value['proxy_cpu_us'], '.2f'):>9}"
+                f"{workload:<13}{contender:<14}{number(value['proxy_cpu_us'], '.2f'):>9}"
                 f"{number(value['user_share'], '.0%'):>6}{value['redis_cpu_us']:>9.2f}"
                 f"{value['rps'] / 1000:>8.1f}{value['p50_us']:>8.0f}{value['p99_us']:>8.0f}"
             )
@@ -71,11 +72,11 @@ def absolute(records):
 
 
 def required(verdicts):
-    yield f"{'workload':<10}{'figure':<13}{'required':<22}{'median':>7}   {'quartiles':<13}"
+    yield f"{'workload':<13}{'figure':<13}{'required':<24}{'median':>7}   {'quartiles':<13}"
     for each in verdicts:
         spread = f"{each.ratio.low:.2f}-{each.ratio.high:.2f}"
         yield (
-            f"{each.workload:<10}{NAMES[each.requirement.figure]:<13}{each.requirement!s:<22}"
+            f"{each.workload:<13}{NAMES[each.requirement.figure]:<13}{each.requirement!s:<24}"
             f"{each.ratio.median:>7.2f}   {spread:<13}{'ok' if each.holds else 'MISSED'}"
         )
 
@@ -91,7 +92,7 @@ def compared(records, subject, others):
                 if ratio is not None:
                     parts.append(f"{name} {ratio.median:.3f} ({ratio.low:.2f}-{ratio.high:.2f})")
             if parts:
-                yield f"  {workload:<10}{'  '.join(parts)}"
+                yield f"  {workload:<13}{'  '.join(parts)}"
         yield ""
 
 

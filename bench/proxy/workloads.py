@@ -1,11 +1,12 @@
 """What is run against each contender, and how the figures of one run are taken."""
 
 import csv
-import socket
+import json
 import subprocess
 from dataclasses import dataclass, field
 
-KEYS = 2000
+from bench.proxy import keys
+
 RUN_SECONDS_MAX = 180
 
 
@@ -19,6 +20,23 @@ class Workload:
     def scaled(self, divisor):
         return max(1000, self.requests // divisor)
 
+    def prepare(self, redis_port):
+        """Brings Redis into the state that the workload expects; what it returns is passed to verify."""
+        keys.empty(redis_port)
+
+    def verify(self, redis_port, before, figures):
+        """Raises where another workload than the intended one was measured."""
+
+    def output_of(self, command):
+        done = subprocess.run(
+            [str(each) for each in command], capture_output=True, text=True, timeout=RUN_SECONDS_MAX
+        )
+        if done.returncode:
+            raise SystemExit(
+                f"{self.name}: {command[0]}: status {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
+
 
 @dataclass(frozen=True)
 class Benchmark(Workload):
@@ -30,18 +48,14 @@ class Benchmark(Workload):
     value: int = 16
 
     def prepare(self, redis_port):
-        fill(redis_port, self.value)
-        return keyspace(redis_port)
+        keys.fill(redis_port, self.value)
+        return keys.hits_and_misses(redis_port)
 
-    def run(self, port, requests):
-        command = ["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-t", self.command, "--csv"]
-        command += ["-c", str(self.clients), "-P", str(self.pipeline), "-d", str(self.value)]
-        command += ["-n", str(requests), "-r", str(KEYS), "--precision", "3"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
-        rows = list(csv.DictReader(done.stdout.splitlines()))
-        if done.returncode or len(rows) != 1:
-            raise SystemExit(f"redis-benchmark: status {done.returncode}\n{done.stdout}{done.stderr}")
-        (row,) = rows
+    def run(self, port, requests, tools):
+        command = [tools.redis_benchmark, "-h", "127.0.0.1", "-p", port, "-t", self.command, "--csv"]
+        command += ["-c", self.clients, "-P", self.pipeline, "-d", self.value, "-n", requests]
+        command += ["-r", keys.COUNT, "--precision", 3]
+        (row,) = csv.DictReader(self.output_of(command).splitlines())
         return {
             "commands": requests,
             "rps": float(row["rps"]),
@@ -49,11 +63,27 @@ class Benchmark(Workload):
             "p99_us": float(row["p99_latency_ms"]) * 1000,
         }
 
-    def verify(self, redis_port, before, requests):
-        """GET must have found its key each time, or another workload was measured."""
-        hits, misses = (now - then for now, then in zip(keyspace(redis_port), before))
-        if self.command == "get" and (misses or hits < requests):
-            raise SystemExit(f"{self.name}: {hits} hits and {misses} misses of {requests} GETs")
+    def verify(self, redis_port, before, figures):
+        hits, misses = (now - then for now, then in zip(keys.hits_and_misses(redis_port), before))
+        if self.command == "get" and (misses or hits < figures["commands"]):
+            raise SystemExit(f"{self.name}: {hits} hits and {misses} misses of {figures['commands']} GETs")
+
+
+@dataclass(frozen=True)
+class Load(Workload):
+    """A run of sidecar-bench."""
+
+    value: int = 300
+    clients: int = 50
+    leases: str = "allowed"
+
+    def run(self, port, requests, tools):
+        command = [tools.sidecar_bench, self.name, "--port", port, "--commands", requests]
+        return json.loads(self.output_of([*command, "--value", self.value, "--clients", self.clients]))
+
+    def verify(self, redis_port, before, figures):
+        if self.leases == "none" and figures.get("leases"):
+            raise SystemExit(f"{self.name}: {figures['leases']} leases, though every transaction is whole")
 
 
 def pair(row, requests, **settings):
@@ -63,38 +93,18 @@ def pair(row, requests, **settings):
     ]
 
 
+SINGLE_COMMANDS_ONLY = frozenset({"nutcracker", "floor"})
+ALL_PEERS = frozenset({"direct", "nutcracker", "haproxy", "floor"})
+
 ALL = [
     *pair("c50", 200_000, clients=50),
     *pair("c500", 150_000, clients=500),
     *pair("P16", 1_500_000, clients=50, pipeline=16),
     *pair("4k", 100_000, clients=50, value=4096),
+    # nutcracker refuses blocking pops and transactions; on the floor's one link they would hold up everyone.
+    Load("celery", "celery", 250_000, SINGLE_COMMANDS_ONLY, value=800),
+    Load("django", "django", 200_000, SINGLE_COMMANDS_ONLY),
+    Load("cache", "cache", 200_000),
+    Load("transactions", "transactions", 600_000, ALL_PEERS, value=800, leases="none"),
+    Load("untransacted", "untransacted", 300_000, ALL_PEERS, value=800),
 ]
-
-
-def encode(*words):
-    parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-
-
-def fill(port, size):
-    """Every key that redis-benchmark may ask for, of the size that it would set."""
-    value = b"x" * size
-    commands = [encode("FLUSHALL"), *(encode("SET", f"key:{key:012d}", value) for key in range(KEYS))]
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
-        stream = connection.makefile("rb")
-        for begin in range(0, len(commands), 100):
-            batch = commands[begin : begin + 100]
-            connection.sendall(b"".join(batch))
-            for _ in batch:
-                if not stream.readline().startswith(b"+OK"):
-                    raise SystemExit("redis did not take the keys")
-
-
-def keyspace(port):
-    """(hits, misses) so far."""
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
-        stream = connection.makefile("rb")
-        connection.sendall(encode("INFO", "stats"))
-        text = stream.read(int(stream.readline()[1:])).decode()
-    values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return int(values["keyspace_hits"]), int(values["keyspace_misses"])
