@@ -6,7 +6,6 @@ CPU per command and by ratios of the same round, not by throughput.
 
 import argparse
 import contextlib
-import os
 import sys
 import tempfile
 import time
@@ -111,13 +110,12 @@ def main():
     peers = [each for each in PEERS if options.contenders is None or each in options.contenders.split(",")]
     count = options.rounds or (3 if options.quick else 5)
     processes.raise_descriptor_limit()
-    if options.nice:
-        os.nice(options.nice)
     conditions = {"started": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": report.machine()}
     conditions |= {"versions": report.versions(), "steal_ticks": [processes.steal_ticks()]}
     raw = []
     with (
         processes.machine_to_ourselves(),
+        processes.priority(options.nice),
         contenders(builds, peers, options.floor.resolve()) as (redis, running),
     ):
         tools = Tools(options.sidecar_bench.resolve())
