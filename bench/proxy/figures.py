@@ -93,6 +93,10 @@ class Records:
         values = self.values(workload, contender, figure)
         return statistics.median(values) if values else None
 
+    def best(self, workload, contender, figure):
+        """Of the round that was disturbed least, for figures that disturbance makes larger."""
+        return min(self.values(workload, contender, figure), default=None)
+
     def ratio(self, workload, figure, mine, other):
         """Of figures taken in the same round; None where one of the two was not run."""
         pairs = []

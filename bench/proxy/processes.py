@@ -42,7 +42,7 @@ def machine_to_ourselves():
 
 @contextlib.contextmanager
 def priority(nice):
-    """For this process and all it starts. Where the kernel groups processes by session, the group's counts."""
+    """For this process and all it starts; where the kernel groups processes by session, for the group."""
     if not nice:
         yield
         return

@@ -84,15 +84,16 @@ def required(verdicts):
 def compared(records, subject, others):
     """Another build of the sidecar beside the first."""
     for other in others:
-        yield f"{other} : {subject}, paired ratios with quartiles"
+        yield f"{other} : {subject}, paired ratios with quartiles; best = the least of all rounds"
         for workload in records.workloads:
             parts = []
-            for figure, name in NAMES.items():
+            for figure in ("proxy_cpu_us", "redis_cpu_us", "rps", "p99_us"):
                 ratio = records.ratio(workload, figure, other, subject)
                 if ratio is not None:
-                    parts.append(f"{name} {ratio.median:.3f} ({ratio.low:.2f}-{ratio.high:.2f})")
+                    parts.append(f"{NAMES[figure]} {ratio.median:.3f} ({ratio.low:.2f}-{ratio.high:.2f})")
             if parts:
-                yield f"  {workload:<13}{'  '.join(parts)}"
+                best = [records.best(workload, each, "proxy_cpu_us") for each in (other, subject)]
+                yield f"  {workload:<13}{'  '.join(parts)}  best CPU {best[0] / best[1]:.3f}"
         yield ""
 
 
