@@ -17,21 +17,25 @@ std::size_t find_line_end(std::string_view bytes, std::size_t from) {
     return cr;
 }
 
-// The common header by hand: one to nine digits and CR LF. Returns false for everything else, which the
-// strict path then reads.
-bool read_short_header(std::string_view bytes, std::size_t at, std::int64_t& number, std::size_t& next) {
-    std::size_t i = at + 1;
-    const std::size_t end = bytes.size() < i + 10 ? bytes.size() : i + 10;
-    std::int64_t value = 0;
-    while (i < end && bytes[i] >= '0' && bytes[i] <= '9') {
-        value = value * 10 + (bytes[i] - '0');
-        ++i;
+// The common header by hand: one to nine digits without a leading zero, CR and one byte more. Returns where
+// the next byte stands, or nullptr for everything else, which the strict path then reads.
+inline const char* read_short_header(const char* header, const char* end, std::int64_t& number) {
+    const char* at = header + 1;
+    if (end - at < 3) return nullptr;
+    auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at) - '0');
+    if (digit > 9) return nullptr;
+    number = digit;
+    ++at;
+    if (*at != '\r') {
+        if (digit == 0) return nullptr;
+        const char* const last = end - at > 9 ? at + 8 : end - 1;
+        while (at < last && (digit = static_cast<unsigned>(static_cast<unsigned char>(*at) - '0')) <= 9) {
+            number = number * 10 + digit;
+            ++at;
+        }
+        if (at + 1 >= end || *at != '\r') return nullptr;
     }
-    if (i == at + 1 || i + 1 >= bytes.size() || bytes[i] != '\r') return false;
-    if (bytes[at + 1] == '0' && i > at + 2) return false;
-    number = value;
-    next = i + 2;
-    return true;
+    return at + 2;
 }
 
 }  // namespace
@@ -40,10 +44,33 @@ scan_status command_scanner::scan(std::string_view bytes, peer_trust trust, scan
     if (bytes.empty()) return scan_status::need_more;
     if (position_ == 0) {
         if (bytes.front() != '*') return scan_inline(bytes, out);
+        if (trust == peer_trust::known && scan_whole(bytes, out)) return scan_status::command;
         const scan_status status = scan_header(bytes, trust, out);
         if (status != scan_status::command) return status;
     }
     return scan_arguments(bytes, trust, out);
+}
+
+// The common case without progress to keep: a whole command with short headers. False, and nothing is said of
+// it, for all else.
+bool command_scanner::scan_whole(std::string_view bytes, scanned_command& out) {
+    const char* const begin = bytes.data();
+    const char* const end = begin + bytes.size();
+    std::int64_t count = 0;
+    const char* at = read_short_header(begin, end, count);
+    if (at == nullptr || count <= 0 || static_cast<std::size_t>(count) > argument_views_max) return false;
+    out.args.clear();
+    for (std::int64_t i = 0; i < count; ++i) {
+        std::int64_t length = 0;
+        if (at >= end || *at != '$' || (at = read_short_header(at, end, length)) == nullptr) return false;
+        if (end - at < length + 2 || length > bulk_bytes_max) return false;
+        out.args.emplace_back(at, static_cast<std::size_t>(length));
+        at += length + 2;
+    }
+    out.bytes = static_cast<std::size_t>(at - begin);
+    out.argument_count = static_cast<std::size_t>(count);
+    out.is_inline = false;
+    return true;
 }
 
 scan_status command_scanner::scan_inline(std::string_view bytes, scanned_command& out) {
@@ -68,7 +95,9 @@ scan_status command_scanner::scan_inline(std::string_view bytes, scanned_command
 scan_status command_scanner::scan_header(std::string_view bytes, peer_trust trust, scanned_command& out) {
     std::int64_t count = 0;
     std::size_t next = 0;
-    if (!read_short_header(bytes, 0, count, next)) {
+    if (const char* behind = read_short_header(bytes.data(), bytes.data() + bytes.size(), count)) {
+        next = static_cast<std::size_t>(behind - bytes.data());
+    } else {
         const std::size_t cr = find_line_end(bytes, 0);
         if (cr == std::string_view::npos) {
             if (bytes.size() > header_bytes_max) return fail(frame_error::multibulk_header_too_big);
@@ -92,7 +121,6 @@ scan_status command_scanner::scan_header(std::string_view bytes, peer_trust trus
     }
     position_ = next;
     count_ = remaining_ = count;
-    out.args.clear();
     return scan_status::command;
 }
 
@@ -100,13 +128,16 @@ scan_status command_scanner::scan_arguments(std::string_view bytes, peer_trust t
     // Views are gathered while scanning only if the whole command may be here: otherwise the bytes move
     // before it is complete, and they are gathered at the end.
     const bool from_the_start = remaining_ == count_;
+    if (from_the_start) out.args.clear();
     std::size_t at = position_;
     while (remaining_ > 0) {
         if (at >= bytes.size()) break;
         if (bytes[at] != '$') return fail(frame_error::expected_dollar, bytes[at]);
         std::int64_t length = 0;
         std::size_t body = 0;
-        if (!read_short_header(bytes, at, length, body)) {
+        if (const char* behind = read_short_header(bytes.data() + at, bytes.data() + bytes.size(), length)) {
+            body = static_cast<std::size_t>(behind - bytes.data());
+        } else {
             const std::size_t cr = find_line_end(bytes, at);
             if (cr == std::string_view::npos) {
                 if (bytes.size() - at > header_bytes_max) return fail(frame_error::bulk_header_too_big);

@@ -51,6 +51,7 @@ public:
     [[nodiscard]] std::size_t bytes_wanted() const { return wanted_; }
 
 private:
+    static bool scan_whole(std::string_view bytes, scanned_command& out);
     scan_status scan_inline(std::string_view bytes, scanned_command& out);
     scan_status scan_header(std::string_view bytes, peer_trust trust, scanned_command& out);
     scan_status scan_arguments(std::string_view bytes, peer_trust trust, scanned_command& out);

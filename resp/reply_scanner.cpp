@@ -44,7 +44,46 @@ bool is_scalar_line(char type) {
 
 }  // namespace
 
+std::size_t short_reply_bytes(std::string_view bytes) {
+    const char* const begin = bytes.data();
+    switch (bytes.front()) {
+        case '+':
+        case '-':
+        case ':':
+        case '_':
+        case '#':
+        case ',': {
+            const void* newline = std::memchr(begin, '\n', bytes.size());
+            return newline == nullptr
+                       ? 0
+                       : static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1;
+        }
+        case '$': {
+            constexpr std::size_t digits_max = 9;
+            const std::size_t last = std::min(bytes.size(), 1 + digits_max);
+            std::size_t at = 1;
+            std::size_t length = 0;
+            for (unsigned digit = 0;
+                 at < last &&
+                 (digit = static_cast<unsigned>(static_cast<unsigned char>(begin[at]) - '0')) <= 9;
+                 ++at)
+                length = length * 10 + digit;
+            const std::size_t end = at + 2 + length + 2;
+            const bool whole = at > 1 && end <= bytes.size() && begin[at] == '\r' && begin[at + 1] == '\n';
+            return whole ? end : 0;
+        }
+        default:
+            return 0;
+    }
+}
+
 reply_scanner::step reply_scanner::scan(std::string_view bytes) {
+    if (missing_ == 0 && !bytes.empty()) {
+        if (const std::size_t whole = short_reply_bytes(bytes); whole > 0) {
+            type_ = bytes.front();
+            return {reply_status::complete, whole};
+        }
+    }
     std::size_t at = 0;
     while (at < bytes.size()) {
         if (skip_ > 0) {

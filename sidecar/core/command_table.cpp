@@ -70,6 +70,16 @@ constexpr named_verb verbs[] = {
 
 constexpr std::size_t name_bytes_max = 64;
 
+// Case-insensitive, from a few letters: names differ early, late or in length.
+std::uint32_t hash_of(std::string_view name) {
+    if (name.empty()) return 0;
+    const auto letter = [&](std::size_t at) { return static_cast<std::uint32_t>(name[at] | 0x20); };
+    const std::uint32_t mix = letter(0) | letter(name.size() / 2) << 8 | letter(name.size() - 1) << 16;
+    const std::uint32_t hash =
+        (mix ^ letter(name.size() / 4) << 21 ^ static_cast<std::uint32_t>(name.size()) << 26) * 2654435761U;
+    return hash >> 16;
+}
+
 // Lower-cases into a small buffer; empty for names too long to be a command's.
 std::string_view lowered(std::string_view name, std::array<char, name_bytes_max>& buffer) {
     if (name.size() > buffer.size()) return {};
@@ -136,15 +146,29 @@ command_spec& command_table::add(std::string_view name) {
         by_index_.push_back(&spec);
     }
     by_name_.emplace(spec.name, &spec);
+    if (spec.name.find('|') == std::string_view::npos) index_name(spec);
     return spec;
 }
 
+void command_table::index_name(command_spec& spec) {
+    constexpr std::size_t slots_min = 1024;
+    if (by_index_.size() * 2 <= slots_.size()) return place(&spec);
+    slots_.assign(std::max(slots_min, slots_.size() * 2), nullptr);
+    for (command_spec* known : by_index_) place(known);
+}
+
+void command_table::place(command_spec* spec) {
+    std::size_t at = hash_of(spec->name) & (slots_.size() - 1);
+    while (slots_[at] != nullptr) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = spec;
+}
+
 const command_spec* command_table::find(std::string_view name) const {
-    std::array<char, name_bytes_max> buffer;
-    const auto it = by_name_.find(lowered(name, buffer));
-    // "config|get" as a command name is no command.
-    if (it == by_name_.end() || it->second->name.find('|') != std::string_view::npos) return nullptr;
-    return it->second;
+    if (name.size() > name_bytes_max) return nullptr;
+    for (std::size_t at = hash_of(name) & (slots_.size() - 1); slots_[at] != nullptr;
+         at = (at + 1) & (slots_.size() - 1))
+        if (equals_ignoring_case(name, slots_[at]->name)) return slots_[at];
+    return nullptr;
 }
 
 const command_spec* command_table::find_sub(const command_spec& container, std::string_view name) const {
@@ -169,7 +193,7 @@ std::size_t command_table::learn(const resp::value& command_reply) {
         if (it == by_name_.end() && by_name_.size() >= commands_max) continue;
         command_spec& spec = it != by_name_.end() ? *it->second : add(names_.emplace_back(name));
         const command_spec before = spec;
-        constexpr std::uint32_t kept = command_flag::container | command_flag::local;
+        constexpr std::uint32_t kept = command_flag::container | command_flag::local | command_flag::plain;
         spec.arity = static_cast<std::int16_t>(entry.items[1].integer);
         spec.flags = flags_from(entry.items[2], entry.items[6]) | (spec.flags & kept);
         spec.first_key = static_cast<std::int16_t>(entry.items[3].integer);

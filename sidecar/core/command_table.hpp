@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace resp {
 struct value;
@@ -88,6 +89,8 @@ inline constexpr std::uint32_t container = 1U << 7;   // the second argument nam
 inline constexpr std::uint32_t scripting = 1U << 8;   // @scripting
 inline constexpr std::uint32_t connection = 1U << 9;  // @connection
 inline constexpr std::uint32_t local = 1U << 10;      // the sidecar's own (SIDECAR)
+// Goes upstream as it is for a client in no special state: nothing about it has to be judged or remembered.
+inline constexpr std::uint32_t plain = 1U << 11;
 }  // namespace command_flag
 
 struct command_spec {
@@ -119,16 +122,28 @@ public:
     // Anything not shaped like a COMMAND reply is ignored. Returns how many entries changed.
     std::size_t learn(const resp::value& command_reply);
 
+    // Marks the commands for which `plain(spec)` holds with command_flag::plain.
+    template <class Predicate>
+    void mark_plain(Predicate&& plain) {
+        for (command_spec* spec : by_index_)
+            spec->flags =
+                plain(*spec) ? spec->flags | command_flag::plain : spec->flags & ~command_flag::plain;
+    }
+
     [[nodiscard]] std::size_t size() const { return by_index_.size(); }  // top-level commands
     [[nodiscard]] const command_spec& at_index(std::uint16_t index) const { return *by_index_[index]; }
 
 private:
     command_spec& add(std::string_view name);
+    void index_name(command_spec& spec);
+    void place(command_spec* spec);
 
     std::deque<command_spec> specs_;
     std::deque<std::string> names_;  // of learnt commands; compiled-in names are literals
     std::unordered_map<std::string_view, command_spec*> by_name_;
     std::deque<command_spec*> by_index_;
+    // Top-level names only, open addressing, at most half full: what every command of every client asks.
+    std::vector<command_spec*> slots_;
 };
 
 }  // namespace sidecar

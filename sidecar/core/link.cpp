@@ -16,11 +16,6 @@ constexpr std::size_t error_prefix_bytes = 96;  // enough of a reply to tell wha
 link::link(link_key key, handshake_settings settings, link_events& events, std::uint64_t seed)
     : key_(key), settings_(std::move(settings)), events_(events), backoff_(seed) {}
 
-void link::submit(const upstream_entry& entry, std::string_view command_bytes) {
-    queue_.push(entry, command_bytes);
-    if (!dirty) events_.on_link_dirty(*this);
-}
-
 void link::expire_held() {
     if (state_ == link_state::ready) return;
     upstream_queue waiting = std::exchange(queue_, {});
@@ -70,7 +65,7 @@ void link::send_unanswered(std::string_view bytes) {
     submit(entry, bytes);
 }
 
-void link::drop_written_unanswered() {
+void link::drop_unanswered_front() {
     while (!queue_.empty() && (queue_.front().flags & entry_flag::unanswered) != 0 && queue_.front_was_sent())
         queue_.pop_front();
 }
@@ -95,6 +90,10 @@ void link::on_bytes(std::string_view bytes) {
     bytes_in_ += bytes.size();
     if (state_ == link_state::greeting) greet(bytes);
     while (!bytes.empty() && !close_wanted_) {
+        if (const std::size_t used = deliver_run(bytes); used > 0) {
+            bytes.remove_prefix(used);
+            continue;
+        }
         const auto step = scanner_.scan(bytes);
         if (step.status == resp::reply_status::error)
             return fail("upstream sent bytes that are no RESP", handshake_state::failed);
@@ -166,12 +165,39 @@ void link::deliver(std::string_view piece, bool complete) {
     }
     const bool in_pieces = (entry.flags & entry_flag::partial) != 0;
     if (in_pieces) first_bytes_.append(piece.substr(0, error_prefix_bytes));
-    events_.on_link_answer(*this, entry, queue_.front_bytes(),
-                           in_pieces ? std::string_view(first_bytes_) : piece);
-    first_bytes_.clear();
+    events_.on_link_answer(*this, entry, in_pieces ? std::string_view(first_bytes_) : piece);
+    if (in_pieces) first_bytes_.clear();
     queue_.pop_front();
     drop_written_unanswered();
     if (entry.owner != nullptr) entry.owner->on_reply(entry, piece, true);
+}
+
+// Hands the whole short replies at the front to their common owner in one piece. Returns how many bytes that
+// were; 0: the next reply must take the long way.
+std::size_t link::deliver_run(std::string_view bytes) {
+    constexpr std::size_t run_bytes_max = 64U << 10;
+    if (scanner_.inside_reply() || queue_.empty() || queue_.holds_unanswered()) return 0;
+    reply_owner* const owner = queue_.front().owner;
+    std::size_t used = 0;
+    std::uint64_t command_bytes = 0;
+    std::uint32_t first_number = 0;
+    std::uint32_t count = 0;
+    while (used < bytes.size() && used < run_bytes_max && !queue_.empty()) {
+        const upstream_entry& entry = queue_.front();
+        if (entry.owner != owner || !entry.is_plain_forward() || !queue_.front_was_sent()) break;
+        if (count == 0) first_number = entry.number;
+        if (entry.number != first_number + count) break;
+        if (count == 0 && (owner == nullptr || !owner->takes_run(entry))) break;
+        const std::size_t size = resp::short_reply_bytes(bytes.substr(used));
+        if (size == 0 || size > run_bytes_max) break;
+        events_.on_link_answer(*this, entry, bytes.substr(used, size));
+        command_bytes += entry.bytes;
+        queue_.pop_front();
+        used += size;
+        ++count;
+    }
+    if (count > 0) owner->on_run(count, command_bytes, bytes.substr(0, used));
+    return used;
 }
 
 void link::on_push_piece(std::string_view piece, bool complete) {

@@ -52,9 +52,8 @@ public:
     virtual void on_link_push(link& which, std::string_view frame) = 0;
     // A reply that no command asked for: MONITOR's stream on a lease. False = it is a framing error.
     virtual bool on_link_unsolicited(link& which, std::string_view bytes) = 0;
-    // For every answered command: counters, latency, slow log.
-    virtual void on_link_answer(link& which, const upstream_entry& entry, std::string_view command_bytes,
-                                std::string_view first_bytes) = 0;
+    // For every answered command, still at the front of the queue: counters, latency, slow log.
+    virtual void on_link_answer(link& which, const upstream_entry& entry, std::string_view first_bytes) = 0;
 
 protected:
     ~link_events() = default;
@@ -67,12 +66,16 @@ public:
     link& operator=(const link&) = delete;
 
     // --- commands
-    void submit(const upstream_entry& entry, std::string_view command_bytes);
+    void submit(const upstream_entry& entry, std::string_view command_bytes) {
+        queue_.push(entry, command_bytes);
+        if (!dirty) events_.on_link_dirty(*this);
+    }
     // Bytes that are answered by pushes only.
     void send_unanswered(std::string_view bytes);
     [[nodiscard]] bool idle() const { return queue_.empty(); }
     [[nodiscard]] std::size_t in_flight() const { return queue_.size(); }
     [[nodiscard]] std::size_t kept_bytes() const { return queue_.kept_bytes(); }
+    [[nodiscard]] std::string_view front_command() const { return queue_.front_bytes(); }
     // Commands waiting for a connection are given up: their owners hear on_never_sent (unless unbounded).
     void expire_held();
 
@@ -130,9 +133,13 @@ public:
 private:
     void greet(std::string_view& bytes);
     void purge_unwanted();
-    void drop_written_unanswered();
+    void drop_written_unanswered() {
+        if (queue_.holds_unanswered()) drop_unanswered_front();
+    }
+    void drop_unanswered_front();
     void restore(upstream_queue queue);
     void deliver(std::string_view piece, bool complete);
+    std::size_t deliver_run(std::string_view bytes);
     void on_push_piece(std::string_view piece, bool complete);
     void fail(std::string_view cause, handshake_state why);
 

@@ -124,13 +124,6 @@ void render_histogram(std::string& out, const std::string& label, const command_
 
 }  // namespace
 
-void command_counters::add_latency(std::uint32_t us) {
-    ++answered;
-    total_us += us;
-    const auto at = std::lower_bound(latency_bounds_us.begin(), latency_bounds_us.end(), us);
-    ++buckets[static_cast<std::size_t>(at - latency_bounds_us.begin())];
-}
-
 command_counters& command_counters::operator+=(const command_counters& other) {
     calls += other.calls;
     errors += other.errors;
@@ -140,7 +133,7 @@ command_counters& command_counters::operator+=(const command_counters& other) {
     return *this;
 }
 
-command_counters& metrics::of(int db, std::uint16_t command) {
+command_counters& metrics::open_row(int db, std::uint16_t command) {
     auto& row = commands_[std::min<std::size_t>(static_cast<std::size_t>(db), metric_databases - 1)];
     if (row.size() <= command) row.resize(command + 1U);
     auto& cell = row[command];

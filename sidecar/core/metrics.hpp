@@ -2,6 +2,7 @@
 // What one shard counts. Plain numbers without locks: the shard adds, a snapshot is copied out when scraped
 // and the shards' snapshots are summed.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -25,7 +26,13 @@ struct command_counters {
     std::uint64_t total_us = 0;
     std::array<std::uint64_t, latency_bounds_us.size() + 1> buckets{};
 
-    void add_latency(std::uint32_t us);
+    void add_latency(std::uint32_t us) {
+        ++answered;
+        total_us += us;
+        std::size_t bucket = 0;
+        while (bucket < latency_bounds_us.size() && us > latency_bounds_us[bucket]) ++bucket;
+        ++buckets[bucket];
+    }
     command_counters& operator+=(const command_counters& other);
 };
 
@@ -94,7 +101,12 @@ public:
     metrics(const metrics& other) { *this += other; }
     metrics& operator=(const metrics&) = delete;
 
-    [[nodiscard]] command_counters& of(int db, std::uint16_t command);
+    [[nodiscard]] command_counters& of(int db, std::uint16_t command) {
+        const auto& row =
+            commands_[std::min<std::size_t>(static_cast<std::size_t>(db), metric_databases - 1)];
+        if (command < row.size() && row[command]) return *row[command];
+        return open_row(db, command);
+    }
     void refused(std::string_view rule, int db) { ++refusals_[{std::string(rule), db}]; }
 
     metrics& operator+=(const metrics& other);
@@ -111,6 +123,8 @@ public:
     [[nodiscard]] std::uint64_t calls_total() const;
 
 private:
+    command_counters& open_row(int db, std::uint16_t command);
+
     std::array<std::vector<std::unique_ptr<command_counters>>, metric_databases> commands_;
     std::map<std::pair<std::string, int>, std::uint64_t> refusals_;
 };

@@ -1,15 +1,16 @@
 #pragma once
-// Bytes on their way to one client: replies copied in, fan-out frames shared by reference. Holds no memory
-// while empty, so that an idle client costs none.
+// Bytes on their way to one client: replies copied in, fan-out frames shared by reference. While empty it
+// holds no buffer: those are borrowed from the shard's pool.
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sidecar/core/buffer_pool.hpp"
 
 namespace sidecar {
 
@@ -17,6 +18,12 @@ using shared_frame = std::shared_ptr<const std::string>;
 
 class output_queue {
 public:
+    // The pool outlives the queue.
+    explicit output_queue(buffer_pool& pool) : pool_(pool) {}
+    ~output_queue() { clear(); }
+    output_queue(const output_queue&) = delete;
+    output_queue& operator=(const output_queue&) = delete;
+
     void append(std::string_view bytes);
     // The frame is kept alive until it is sent; worth it for frames too large to copy per receiver.
     void append_shared(shared_frame frame);
@@ -40,6 +47,9 @@ private:
         [[nodiscard]] std::string_view view() const { return shared ? std::string_view(*shared) : own; }
     };
 
+    void release(segment& sent);
+
+    buffer_pool& pool_;
     std::vector<segment> segments_;
     std::size_t first_ = 0;   // segments before it are sent
     std::size_t offset_ = 0;  // into segments_[first_]

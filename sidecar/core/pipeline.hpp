@@ -19,6 +19,8 @@ public:
 
     number issue() { return issued_++; }
     [[nodiscard]] bool is_next(number n) const { return n == next_; }
+    [[nodiscard]] bool is_next_and_alone(number n) const { return n == next_ && parked_.empty(); }
+    void advance(std::uint32_t replies) { next_ += replies; }  // they were next and alone, and have left
     [[nodiscard]] std::uint32_t in_flight() const { return issued_ - next_; }
     [[nodiscard]] std::size_t parked_bytes() const { return parked_bytes_; }
 

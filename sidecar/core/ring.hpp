@@ -20,10 +20,13 @@ public:
     [[nodiscard]] T& front() { return (*this)[0]; }
     [[nodiscard]] const T& front() const { return (*this)[0]; }
 
-    void push_back(T item) {
+    void push_back(T item) { emplace_back(std::move(item)); }
+    template <class U>
+    T& emplace_back(U&& item) {
         if (count_ == items_.size()) grow();
-        items_[(first_ + count_) & (items_.size() - 1)] = std::move(item);
-        ++count_;
+        T& place = items_[(first_ + count_++) & (items_.size() - 1)];
+        place = std::forward<U>(item);
+        return place;
     }
     void pop_front() {
         assert(count_ > 0);

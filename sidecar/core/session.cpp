@@ -26,6 +26,7 @@ session::session(shard_core& shard, std::uint64_t id, client_address address)
       id_(id),
       address_(std::move(address)),
       user_(&shard.settings().users.default_user()),
+      output_(shard.output_buffers),
       created_at_(shard.now()),
       last_command_at_(shard.now()),
       last_progress_(shard.now()),
@@ -97,7 +98,8 @@ void session::resume() {
 void session::process() {
     if (processing_) return;
     processing_ = true;
-    resp::scanned_command scanned;
+    resp::scanned_command scanned = std::move(shard_.scan_scratch);
+    bool express = may_go_express();
     while (life_ == session_life::open && stall_ == stall::none && !window_.empty()) {
         const std::uint32_t allowed = bulk_ ? bulk_in_flight_max : in_flight_max;
         if (pipeline_.in_flight() >= allowed || !may_submit()) {
@@ -121,8 +123,14 @@ void session::process() {
             continue;
         }
         const std::size_t frame = scanned.bytes;
+        if (express && forward_plain(scanned, window_.substr(0, frame))) {
+            consume(frame);
+            continue;
+        }
         if (dispatch(scanned, window_.substr(0, frame)) == step::consumed) consume(frame);
+        express = may_go_express();
     }
+    shard_.scan_scratch = std::move(scanned);
     processing_ = false;
     if (life_ == session_life::draining && pipeline_.in_flight() == 0) close_after_flush();
 }
@@ -185,7 +193,7 @@ void session::let_go() {
 
 void session::append_output(std::string_view bytes) {
     output_.append(bytes);
-    shard_.mark_dirty(*this);
+    if (!dirty) shard_.mark_dirty(*this);
 }
 
 void session::reply(std::string_view bytes) {
@@ -314,6 +322,21 @@ void session::kill() {
 }
 
 // --- replies
+
+// Whole replies of ordinary use, next in order, to an open client that waits for nothing.
+bool session::takes_run(const upstream_entry& first) const {
+    return pipeline_.is_next_and_alone(first.number) && life_ == session_life::open &&
+           stall_ == stall::none && lease_ == nullptr && !bulk_ && !mid_reply_ && deferred_pushes_.empty();
+}
+
+void session::on_run(std::uint32_t count, std::uint64_t command_bytes, std::string_view replies) {
+    append_output(replies);
+    pipeline_.advance(count);
+    entries_ -= count;
+    unanswered_bytes_ -= std::min(unanswered_bytes_, command_bytes);
+    multi_is_resent_ = false;
+    if (output_.size() > output_high_water()) check_output();
+}
 
 void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
     const bool silent = (entry.flags & entry_flag::silent) != 0;

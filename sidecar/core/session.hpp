@@ -93,6 +93,8 @@ public:
 
     // reply_owner, lease_waiter
     void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) override;
+    [[nodiscard]] bool takes_run(const upstream_entry& first) const override;
+    void on_run(std::uint32_t count, std::uint64_t command_bytes, std::string_view replies) override;
     loss_verdict on_link_lost(const upstream_entry& entry, bool sent) override;
     void on_never_sent(const upstream_entry& entry) override;
     [[nodiscard]] bool wants_still() const override {
@@ -156,6 +158,8 @@ private:
     }
 
     // session_dispatch.cpp
+    [[nodiscard]] bool may_go_express() const;
+    bool forward_plain(const resp::scanned_command& scanned, std::string_view frame);
     step dispatch(const resp::scanned_command& scanned, std::string_view frame);
     step dispatch_by_name(const command& c);
     step dispatch_special(const command& c);

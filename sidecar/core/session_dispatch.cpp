@@ -22,6 +22,36 @@ bool allowed_while_subscribed(verb id) {
 
 }  // namespace
 
+// True as long as nothing but the table has to be asked before a plain command goes on the shared link. Holds
+// until something else than a plain command is handled.
+bool session::may_go_express() const {
+    return authenticated_ && tx_ == nullptr && lease_ == nullptr && subs_ == nullptr && !bulk_ &&
+           reply_mode_ == reply_mode::on && user_->database_mask == ~0U && !user_->readonly &&
+           link_ != nullptr && served_by_user_ == user_ && link_->ready() && !link_->retired() &&
+           !link_->retire_when_idle;
+}
+
+// The short way of a plain command; false: it has to take the long one.
+bool session::forward_plain(const resp::scanned_command& scanned, std::string_view frame) {
+    const command_spec* spec = scanned.is_inline ? nullptr : shard_.commands.find(scanned.args[0]);
+    if (spec == nullptr || !spec->has(command_flag::plain)) return false;
+    upstream_entry entry;
+    entry.owner = this;
+    entry.number = pipeline_.issue();
+    entry.submitted_us = shard_.now_us();
+    entry.command = spec->index;
+    entry.database = database_;
+    if (spec->has(command_flag::readonly)) entry.flags = entry_flag::readonly;
+    ++entries_;
+    unanswered_bytes_ += frame.size();
+    ++shard_.stats.of(database_, spec->index).calls;
+    link_->submit(entry, frame);
+    waiting_for_ = stall::none;
+    last_command_at_ = shard_.now();
+    last_command_ = spec;
+    return true;
+}
+
 session::step session::dispatch(const resp::scanned_command& scanned, std::string_view frame) {
     command c;
     c.args = scanned.args;
@@ -50,9 +80,8 @@ session::step session::dispatch(const resp::scanned_command& scanned, std::strin
 session::step session::dispatch_by_name(const command& c) {
     const command_spec& spec = *c.spec;
     // The common case first: a data command of an authenticated client in no special state.
-    if (spec.id == verb::other && authenticated_ && tx_ == nullptr && lease_ == nullptr && !subscribed() &&
-        !spec.has(command_flag::blocking | command_flag::container) &&
-        !shard_.settings().rules.must_check(spec) && user_->database_mask == ~0U && !user_->readonly)
+    if (spec.has(command_flag::plain) && authenticated_ && tx_ == nullptr && lease_ == nullptr &&
+        !subscribed() && user_->database_mask == ~0U && !user_->readonly)
         return forward(c);
     command full = c;
     if (spec.has(command_flag::container) && c.args.size() > 1)

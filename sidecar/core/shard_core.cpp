@@ -27,6 +27,7 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
       polls(*this),
       settings_(std::move(settings)),
       seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
+    classify_commands();
     for (int db = 0; db < database_count; ++db) {
         const auto& url = settings_->settings.redis[static_cast<std::size_t>(db)];
         const auto same =
@@ -66,16 +67,20 @@ shard_core::~shard_core() {
     leases.each([](link& l) { l.retire(); });
 }
 
-std::uint32_t shard_core::now_us() const {
-    return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count());
-}
-
 void shard_core::reload(std::shared_ptr<const runtime> fresh) {
     settings_ = std::move(fresh);
+    classify_commands();
     // Links take new credentials and rules with their next connection.
     for (auto& l : links_) l->renew(settings_for(l->key()));
     each_session([](session& s) { s.on_reload(); });
+}
+
+void shard_core::classify_commands() {
+    const policy& rules = settings_->rules;
+    commands.mark_plain([&](const command_spec& spec) {
+        return spec.id == verb::other && !spec.has(command_flag::blocking | command_flag::container) &&
+               !rules.must_check(spec);
+    });
 }
 
 void shard_core::log(char level, std::string_view event,

@@ -18,6 +18,8 @@
 
 #include "broker/put_back.hpp"
 #include "channels/subscription_table.hpp"
+#include "resp/command_scanner.hpp"
+#include "sidecar/core/buffer_pool.hpp"
 #include "sidecar/core/clock.hpp"
 #include "sidecar/core/command_table.hpp"
 #include "sidecar/core/lease_pool.hpp"
@@ -73,10 +75,12 @@ public:
     // --- clock, settings
     void set_now(time_point now) {
         now_ = now;
+        now_us_ = static_cast<std::uint32_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count());
         leases.set_now(now);
     }
     [[nodiscard]] time_point now() const { return now_; }
-    [[nodiscard]] std::uint32_t now_us() const;
+    [[nodiscard]] std::uint32_t now_us() const { return now_us_; }
     [[nodiscard]] std::int64_t unix_time() const { return unix_time_; }
     void set_unix_time(std::int64_t seconds) { unix_time_ = seconds; }
     [[nodiscard]] const runtime& settings() const { return *settings_; }
@@ -146,8 +150,7 @@ public:
     void on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) override;
     void on_link_push(link& which, std::string_view frame) override;
     bool on_link_unsolicited(link& which, std::string_view bytes) override;
-    void on_link_answer(link& which, const upstream_entry& entry, std::string_view command_bytes,
-                        std::string_view first_bytes) override;
+    void on_link_answer(link& which, const upstream_entry& entry, std::string_view first_bytes) override;
 
     void log(char level, std::string_view event,
              const std::vector<std::pair<std::string, std::string>>& fields);
@@ -157,12 +160,15 @@ public:
     command_table commands;
     lease_pool leases;
     poller polls;
-    std::string scratch;  // for a command re-encoded on its way; valid until the next use
+    std::string scratch;                 // for a command re-encoded on its way; valid until the next use
+    resp::scanned_command scan_scratch;  // borrowed by the session that is being processed
+    buffer_pool output_buffers;
 
 private:
     [[nodiscard]] handshake_settings settings_for(const link_key& key) const;
     [[nodiscard]] std::unique_ptr<link> make_link(const link_key& key);
     void learn_commands(upstream& from);
+    void classify_commands();
     void open_main_links(const upstream& u);
     void on_subscription_push(upstream& from, std::string_view frame);
     void deliver_message(upstream& from, channels::name_kind kind, std::string_view topic,
@@ -178,6 +184,7 @@ private:
 
     std::shared_ptr<const runtime> settings_;
     time_point now_{};
+    std::uint32_t now_us_ = 0;
     time_point started_{};
     std::int64_t unix_time_ = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;

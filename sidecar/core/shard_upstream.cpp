@@ -237,8 +237,7 @@ void shard_core::deliver_message(upstream& from, name_kind kind, std::string_vie
     }
 }
 
-void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::string_view command_bytes,
-                                std::string_view first_bytes) {
+void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::string_view first_bytes) {
     if (entry.use == reply_use::internal) return;
     auto& c = stats.of(entry.database, entry.command);
     const bool error = !first_bytes.empty() && first_bytes.front() == '-' && entry.use != reply_use::poison;
@@ -254,7 +253,7 @@ void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::s
     const std::uint32_t us = now_us() - entry.submitted_us;
     c.add_latency(us);
     const auto limit = settings_->settings.slowlog_slower_than.count();
-    if (limit >= 0 && us >= static_cast<std::uint64_t>(limit)) add_slow(entry, command_bytes, us);
+    if (limit >= 0 && us >= static_cast<std::uint64_t>(limit)) add_slow(entry, which.front_command(), us);
 }
 
 void shard_core::add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us) {
@@ -294,6 +293,7 @@ void shard_core::learn_commands(upstream& from) {
             return;
         }
         const std::size_t changed = commands.learn(*value);
+        classify_commands();
         if (changed > 0 && index == 0)
             log('i', "commands learnt from upstream",
                 {{"upstream", masked(from.url)}, {"changed", std::to_string(changed)}});

@@ -11,29 +11,33 @@ namespace {
 constexpr std::size_t block_bytes = 32U << 10;
 }
 
-void upstream_queue::push(upstream_entry entry, std::string_view command_bytes) {
-    entry.bytes = static_cast<std::uint32_t>(command_bytes.size());
-    if (blocks_.empty() || blocks_.back().capacity - blocks_.back().size < command_bytes.size()) {
-        block fresh;
-        if (spare_.data && command_bytes.size() <= spare_.capacity) {
-            fresh = std::exchange(spare_, block{});
-            fresh.size = 0;
-        } else {
-            fresh.capacity = std::max(block_bytes, command_bytes.size());
-            fresh.data = std::make_unique_for_overwrite<char[]>(fresh.capacity);
-        }
-        if (blocks_.empty()) base_ = end_;
-        blocks_.push_back(std::move(fresh));
+void upstream_queue::push(const upstream_entry& entry, std::string_view command_bytes) {
+    const std::size_t bytes = command_bytes.size();
+    const bool fits = !blocks_.empty() && blocks_.back().capacity - blocks_.back().size >= bytes;
+    block& last = fits ? blocks_.back() : add_block(bytes);
+    std::memcpy(last.data.get() + last.size, command_bytes.data(), bytes);
+    last.size += bytes;
+    end_ += bytes;
+    upstream_entry& kept = entries_.emplace_back(entry);
+    kept.bytes = static_cast<std::uint32_t>(bytes);
+    if ((entry.flags & entry_flag::unanswered) != 0) ++unanswered_;
+}
+
+upstream_queue::block& upstream_queue::add_block(std::size_t bytes) {
+    block fresh;
+    if (spare_.data && bytes <= spare_.capacity) {
+        fresh = std::exchange(spare_, block{});
+        fresh.size = 0;
+    } else {
+        fresh.capacity = std::max(block_bytes, bytes);
+        fresh.data = std::make_unique_for_overwrite<char[]>(fresh.capacity);
     }
-    block& last = blocks_.back();
-    std::memcpy(last.data.get() + last.size, command_bytes.data(), command_bytes.size());
-    last.size += command_bytes.size();
-    end_ += command_bytes.size();
-    entries_.push_back(entry);
-    if (blocks_.size() == 1 && send_block_begin_ < base_) {
+    if (blocks_.empty()) {
+        base_ = end_;
         send_block_ = 0;
         send_block_begin_ = base_;
     }
+    return blocks_.emplace_back(std::move(fresh));
 }
 
 // Moves (index, begin) forward to the block that holds `position`.
@@ -70,12 +74,6 @@ std::string_view upstream_queue::front_bytes() const {
     std::uint64_t begin = base_;
     seek(answered_, index, begin);
     return {blocks_[index].data.get() + (answered_ - begin), front().bytes};
-}
-
-void upstream_queue::pop_front() {
-    answered_ += entries_.front().bytes;
-    entries_.pop_front();
-    release();
 }
 
 void upstream_queue::release() {

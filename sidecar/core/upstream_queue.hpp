@@ -30,6 +30,16 @@ class reply_owner {
 public:
     // Bytes of the reply, in pieces as they arrive; `complete` with the last piece.
     virtual void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) = 0;
+    // Asked before several whole replies of reply_use::forward, `first` and those behind it, are given at
+    // once.
+    [[nodiscard]] virtual bool takes_run(const upstream_entry& first) const {
+        (void)first;
+        return false;
+    }
+    // `count` replies back to back; the commands had `command_bytes` in all.
+    virtual void on_run(std::uint32_t count, std::uint64_t command_bytes, std::string_view replies) {
+        (void)count, (void)command_bytes, (void)replies;
+    }
     // The connection is gone. `sent`: the whole command had been handed to the kernel. `drop` is final for
     // the entry.
     virtual loss_verdict on_link_lost(const upstream_entry& entry, bool sent) = 0;
@@ -76,11 +86,16 @@ struct upstream_entry {
     reply_use use = reply_use::forward;
     std::uint16_t flags = 0;
     std::uint8_t database = 0;
+
+    // Its reply is the client's as it comes, whole and seen.
+    [[nodiscard]] bool is_plain_forward() const {
+        return use == reply_use::forward && (flags & (entry_flag::silent | entry_flag::partial)) == 0;
+    }
 };
 
 class upstream_queue {
 public:
-    void push(upstream_entry entry, std::string_view command_bytes);
+    void push(const upstream_entry& entry, std::string_view command_bytes);
 
     std::size_t gather(std::span<std::string_view> pieces) const;
     void on_written(std::size_t bytes);
@@ -93,7 +108,13 @@ public:
     [[nodiscard]] upstream_entry& front() { return entries_.front(); }
     [[nodiscard]] const upstream_entry& front() const { return entries_.front(); }
     [[nodiscard]] std::string_view front_bytes() const;
-    void pop_front();
+    void pop_front() {
+        if ((entries_.front().flags & entry_flag::unanswered) != 0) --unanswered_;
+        answered_ += entries_.front().bytes;
+        entries_.pop_front();
+        if (base_ + blocks_.front().size <= answered_) release();
+    }
+    [[nodiscard]] bool holds_unanswered() const { return unanswered_ > 0; }
 
     // Asks `verdict(entry, sent)` of every entry in order; what is kept counts as unsent.
     template <class Verdict>
@@ -121,6 +142,7 @@ private:
 
     void seek(std::uint64_t position, std::size_t& index, std::uint64_t& begin) const;
     void release();
+    block& add_block(std::size_t bytes);
 
     ring<upstream_entry> entries_;
     std::deque<block> blocks_;
@@ -131,6 +153,7 @@ private:
     std::uint64_t end_ = 0;
     std::size_t send_block_ = 0;  // where `sent_` stands
     std::uint64_t send_block_begin_ = 0;
+    std::size_t unanswered_ = 0;  // entries that no reply comes for
 };
 
 }  // namespace sidecar

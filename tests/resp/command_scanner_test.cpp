@@ -222,3 +222,20 @@ TEST_CASE("a long command in small pieces costs linear time") {
     CHECK(std::all_of(found.args.begin(), found.args.end(), [](auto a) { return a == "abc"; }));
     CHECK(calls > 1000);
 }
+
+TEST_CASE("scanners may share one result: what another left in it does not leak into a command") {
+    const std::string wire = command({"SET", "key", "value"});
+    for (std::size_t cut_at = 1; cut_at < wire.size(); ++cut_at) {
+        INFO("cut at " << cut_at);
+        command_scanner one;
+        command_scanner other;
+        scanned_command shared;
+        CHECK(one.scan(wire.substr(0, cut_at), peer_trust::known, shared) == scan_status::need_more);
+        const std::string foreign = command({"GET", "a", "b", "c", "d"});
+        REQUIRE(other.scan(foreign, peer_trust::known, shared) == scan_status::command);
+        REQUIRE(one.scan(wire, peer_trust::known, shared) == scan_status::command);
+        REQUIRE(shared.args.size() == 3);
+        CHECK(shared.args[0] == "SET");
+        CHECK(shared.args[2] == "value");
+    }
+}

@@ -165,3 +165,19 @@ TEST_CASE("an unfinished reply is never called complete") {
         CHECK(o.inside);
     }
 }
+
+TEST_CASE("a whole short reply is measured without the state machine") {
+    CHECK(short_reply_bytes("+OK\r\n:1\r\n") == 5);
+    CHECK(short_reply_bytes("-ERR no\r\n") == 9);
+    CHECK(short_reply_bytes(":1000\r\n+") == 7);
+    CHECK(short_reply_bytes("_\r\n") == 3);
+    CHECK(short_reply_bytes("$3\r\nabc\r\n$") == 9);
+    CHECK(short_reply_bytes("$0\r\n\r\n") == 6);
+    CHECK(short_reply_bytes("$12\r\n$3\r\nabc\r\n+OK\r\n") == 19);
+    for (const std::string_view other :
+         {"+OK\r", "$3\r\nabc\r", "$3\r\nabc", "$3\r", "$3", "$", "$-1\r\n", "$\r\n\r\n", "$x\r\n", "*0\r\n",
+          "%0\r\n", ">1\r\n+x\r\n", "=1\r\nx\r\n", "$1234567890\r\n", "$3\rXabc\r\n", "?"}) {
+        INFO(other);
+        CHECK(short_reply_bytes(other) == 0);
+    }
+}

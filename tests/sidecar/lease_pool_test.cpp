@@ -16,7 +16,7 @@ struct silent_events final : link_events {
     void on_link_down(link&, link_fall, std::string_view, handshake_state) override {}
     void on_link_push(link&, std::string_view) override {}
     bool on_link_unsolicited(link&, std::string_view) override { return false; }
-    void on_link_answer(link&, const upstream_entry&, std::string_view, std::string_view) override {}
+    void on_link_answer(link&, const upstream_entry&, std::string_view) override {}
 };
 
 struct waiter final : lease_waiter {

@@ -35,9 +35,8 @@ struct recorded_events final : link_events {
         unsolicited += bytes;
         return accepts_unsolicited;
     }
-    void on_link_answer(link&, const upstream_entry&, std::string_view command,
-                        std::string_view first) override {
-        answers.push_back(std::string(command) + " -> " + std::string(first));
+    void on_link_answer(link& which, const upstream_entry&, std::string_view first) override {
+        answers.push_back(std::string(which.front_command()) + " -> " + std::string(first));
     }
 };
 
@@ -45,6 +44,8 @@ struct recorded_owner final : reply_owner {
     std::string seen;  // "number:reply;" once complete
     std::string current;
     std::string events;
+    std::string runs;  // "count:command bytes:replies;"
+    bool takes_runs = false;
     bool wanted = true;
     bool retries = true;
 
@@ -53,6 +54,11 @@ struct recorded_owner final : reply_owner {
         if (!complete) return;
         seen += std::to_string(entry.number) + ":" + current + ";";
         current.clear();
+    }
+    [[nodiscard]] bool takes_run(const upstream_entry&) const override { return takes_runs; }
+    void on_run(std::uint32_t count, std::uint64_t command_bytes, std::string_view replies) override {
+        runs +=
+            std::to_string(count) + ":" + std::to_string(command_bytes) + ":" + std::string(replies) + ";";
     }
     loss_verdict on_link_lost(const upstream_entry& entry, bool sent) override {
         events += (sent ? "lost " : "unsent ") + std::to_string(entry.number) + ";";
@@ -378,4 +384,49 @@ TEST_CASE("the bytes of both directions are counted") {
     f.wire.on_bytes("+A\r\n");
     CHECK(f.wire.bytes_in() == in + 4);
     CHECK(f.wire.bytes_out() == out + 1);
+}
+
+TEST_CASE("whole short replies of one owner are given at once, each of them counted") {
+    fixture f;
+    f.owner.takes_runs = true;
+    f.submit(1, "GET a");
+    f.submit(2, "GET bb");
+    f.submit(3, "INCR c");
+    f.open();
+    CHECK(f.written() == "GET aGET bbINCR c");
+    f.wire.on_bytes("$1\r\nx\r\n$-1\r\n-ERR no\r\n");
+    CHECK(f.owner.runs == "1:5:$1\r\nx\r\n;1:6:-ERR no\r\n;");
+    CHECK(f.owner.seen == "2:$-1\r\n;");
+    CHECK(f.events.answers ==
+          std::vector<std::string>{"GET a -> $1\r\nx\r\n", "GET bb -> $-1\r\n", "INCR c -> -ERR no\r\n"});
+    CHECK(f.wire.idle());
+}
+
+TEST_CASE("a run ends where another owner, a gap in the numbers, another use or an unsent command begins") {
+    fixture f;
+    f.owner.takes_runs = true;
+    recorded_owner other;
+    other.takes_runs = true;
+    const auto submit = [&](reply_owner& owner, std::uint32_t number, reply_use use) {
+        upstream_entry entry;
+        entry.owner = &owner;
+        entry.number = number;
+        entry.use = use;
+        f.wire.submit(entry, "cmd");
+    };
+    submit(f.owner, 1, reply_use::forward);
+    submit(f.owner, 2, reply_use::forward);
+    submit(other, 1, reply_use::forward);
+    submit(f.owner, 3, reply_use::forward);
+    submit(f.owner, 5, reply_use::forward);
+    submit(f.owner, 6, reply_use::queued);
+    f.open();
+    CHECK(f.written().size() == 18);
+    f.wire.on_bytes(":1\r\n:2\r\n:1\r\n:3\r\n:5\r\n:6\r\n");
+    CHECK(f.owner.runs == "2:6::1\r\n:2\r\n;1:3::3\r\n;1:3::5\r\n;");
+    CHECK(other.runs == "1:3::1\r\n;");
+    CHECK(f.owner.seen == "6::6\r\n;");
+    submit(f.owner, 7, reply_use::forward);
+    f.wire.on_bytes(":7\r\n");
+    CHECK(f.events.unsolicited == ":7\r\n");
 }

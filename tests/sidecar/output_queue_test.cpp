@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+using sidecar::buffer_pool;
 using sidecar::output_queue;
 
 namespace {
@@ -35,7 +36,8 @@ std::shared_ptr<const std::string> frame(std::string text) {
 }  // namespace
 
 TEST_CASE("own bytes and shared frames leave in order") {
-    output_queue queue;
+    buffer_pool pool;
+    output_queue queue(pool);
     queue.append("one ");
     queue.append_shared(frame("two "));
     queue.append("three ");
@@ -51,7 +53,8 @@ TEST_CASE("own bytes and shared frames leave in order") {
 }
 
 TEST_CASE("a shared frame is let go once it is sent") {
-    output_queue queue;
+    buffer_pool pool;
+    output_queue queue(pool);
     auto shared = frame(std::string(5000, 'x'));
     queue.append_shared(shared);
     queue.append("after");
@@ -64,7 +67,8 @@ TEST_CASE("a shared frame is let go once it is sent") {
 }
 
 TEST_CASE("clearing keeps the positions and lets go of everything") {
-    output_queue queue;
+    buffer_pool pool;
+    output_queue queue(pool);
     auto shared = frame("abc");
     queue.append("12");
     queue.append_shared(shared);
@@ -81,7 +85,8 @@ TEST_CASE("clearing keeps the positions and lets go of everything") {
 
 TEST_CASE("random traffic arrives whole and in order") {
     std::mt19937 random(4711);
-    output_queue queue;
+    buffer_pool pool;
+    output_queue queue(pool);
     std::string wanted;
     std::string got;
     std::uint64_t begin = 0;
