@@ -53,10 +53,10 @@ std::size_t short_reply_bytes(std::string_view bytes) {
         case '_':
         case '#':
         case ',': {
-            const void* newline = std::memchr(begin, '\n', bytes.size());
-            return newline == nullptr
-                       ? 0
-                       : static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1;
+            const void* found = std::memchr(begin, '\n', bytes.size());
+            if (found == nullptr) return 0;
+            const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - begin);
+            return begin[at - 1] == '\r' ? at + 1 : 0;
         }
         case '$': {
             constexpr std::size_t digits_max = 9;

@@ -176,7 +176,7 @@ TEST_CASE("a whole short reply is measured without the state machine") {
     CHECK(short_reply_bytes("$12\r\n$3\r\nabc\r\n+OK\r\n") == 19);
     for (const std::string_view other :
          {"+OK\r", "$3\r\nabc\r", "$3\r\nabc", "$3\r", "$3", "$", "$-1\r\n", "$\r\n\r\n", "$x\r\n", "*0\r\n",
-          "%0\r\n", ">1\r\n+x\r\n", "=1\r\nx\r\n", "$1234567890\r\n", "$3\rXabc\r\n", "?"}) {
+          "%0\r\n", ">1\r\n+x\r\n", "=1\r\nx\r\n", "$1234567890\r\n", "$3\rXabc\r\n", "?", "+a\nb\r\n"}) {
         INFO(other);
         CHECK(short_reply_bytes(other) == 0);
     }
