@@ -6,7 +6,8 @@ namespace sidecar {
 
 namespace {
 constexpr std::chrono::seconds idle_time_max{30};
-}
+constexpr std::chrono::seconds surplus_time_max{1};
+}  // namespace
 
 lease_pool::lease_pool(std::size_t leases_max, std::size_t reserved, make_link make)
     : leases_max_(std::max<std::size_t>(leases_max, 1)), reserved_(reserved), make_(std::move(make)) {}
@@ -21,11 +22,12 @@ bool lease_pool::has_idle(const link_key& key) const {
 }
 
 link* lease_pool::open(const link_key& key) {
-    const auto it = std::find_if(idle_.begin(), idle_.end(), [&](link* l) { return l->key() == key; });
+    // The one used last: those that are too many stay unused and can be closed.
+    const auto it = std::find_if(idle_.rbegin(), idle_.rend(), [&](link* l) { return l->key() == key; });
     link* chosen = nullptr;
-    if (it != idle_.end()) {
+    if (it != idle_.rend()) {
         chosen = *it;
-        idle_.erase(it);
+        idle_.erase(std::next(it).base());
     } else {
         // Idle leases of another kind make room: their number counts against the bound too.
         if (in_use_ + idle_.size() >= leases_max_ && !idle_.empty()) {
@@ -82,10 +84,13 @@ void lease_pool::serve_waiters() {
     }
 }
 
-void lease_pool::tidy(time_point now) {
+void lease_pool::tidy(time_point now, std::size_t warm_max) {
+    std::size_t left = idle_.size();  // oldest first
     std::erase_if(idle_, [&](link* l) {
-        const bool drop = now - l->idle_since > idle_time_max || !l->ready();
+        const auto time_max = left > warm_max ? surplus_time_max : idle_time_max;
+        const bool drop = now - l->idle_since > time_max || !l->ready();
         if (drop) l->retire();
+        if (drop) --left;
         return drop;
     });
     std::erase_if(all_, [](const auto& l) {

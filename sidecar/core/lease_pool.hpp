@@ -48,8 +48,8 @@ public:
 
     // Hands free leases to those who wait; call when the turn's work is done. Waiters are called back.
     void serve_waiters();
-    // Closes idle leases not used for a while, and forgets closed ones.
-    void tidy(time_point now);
+    // Closes idle leases not used for a while, those beyond `warm_max` soon, and forgets closed ones.
+    void tidy(time_point now, std::size_t warm_max);
 
     template <class F>
     void each(F&& f) const {

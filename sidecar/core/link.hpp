@@ -128,6 +128,7 @@ public:
     }
     [[nodiscard]] bool reading_paused() const { return pauses_ > 0; }
     time_point idle_since{};
+    std::uint64_t swept_bytes_out = 0;     // kept by the shard: what had gone out when it last looked
     std::optional<time_point> down_since;  // kept by the shard
 
 private:

@@ -1,5 +1,6 @@
 #pragma once
 // A queue in one array that grows by doubling: pushing and popping at a steady depth allocates nothing.
+// Emptied after a flood, it gives the array back.
 
 #include <cassert>
 #include <cstddef>
@@ -32,10 +33,13 @@ public:
         assert(count_ > 0);
         first_ = (first_ + 1) & (items_.size() - 1);
         --count_;
+        if (count_ == 0 && items_.size() > kept_items_max) std::vector<T>().swap(items_);
     }
     void clear() { first_ = count_ = 0; }
 
 private:
+    static constexpr std::size_t kept_items_max = 16'384;
+
     void grow() {
         std::vector<T> bigger(items_.empty() ? 16 : items_.size() * 2);
         for (std::size_t i = 0; i < count_; ++i) bigger[i] = std::move((*this)[i]);

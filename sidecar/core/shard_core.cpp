@@ -170,21 +170,9 @@ handshake_settings shard_core::settings_for(const link_key& key) const {
 
 std::unique_ptr<link> shard_core::make_link(const link_key& key) {
     seed_ = seed_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    return std::make_unique<link>(key, settings_for(key), *this, seed_);
-}
-
-link& shard_core::shared_link(const link_key& key) {
-    for (auto& l : links_)
-        if (l->key() == key && !l->retired() && !l->retire_when_idle) return *l;
-    links_.push_back(make_link(key));
-    return *links_.back();
-}
-
-void shard_core::swap_lane(link& busy) {
-    const auto lane = busy.key().lane;
-    if (lane != link_lane::main) return;
-    busy.retire_when_idle = true;
-    ++stats.count.lane_swaps;
+    auto made = std::make_unique<link>(key, settings_for(key), *this, seed_);
+    made->idle_since = now_;
+    return made;
 }
 
 hold_state shard_core::hold_of(const link& which) {
@@ -246,8 +234,7 @@ void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_
         log('e', "put-back given up", {{"db", std::to_string(db)}, {"key", what.key}});
         return;
     }
-    const auto role = settings_->rules.mode() == policy_mode::strict ? link_role::confined : link_role::full;
-    link& over = shared_link(key_for(db, 2, role, link_lane::main));
+    link& over = shared_link(key_for(db, 2, default_role(), link_lane::main));
     const std::string bytes = broker::put_back_command(what, ttl_ms);
     ask(over, bytes, [this, db, what = std::move(what), ttl_ms, attempt](std::string_view reply) mutable {
         if (!reply.empty() && reply.front() != '-') {

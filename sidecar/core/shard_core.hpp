@@ -103,6 +103,7 @@ public:
     // --- upstream
     [[nodiscard]] upstream& upstream_of(int db);
     [[nodiscard]] std::vector<std::unique_ptr<upstream>>& upstreams() { return upstreams_; }
+    // A bulk client gets the main link of its db where upstream has no room for a further connection.
     [[nodiscard]] link& shared_link(const link_key& key);
     // The link is set apart for the large reply it is carrying; others get a fresh one.
     void swap_lane(link& busy);
@@ -170,6 +171,10 @@ private:
     void learn_commands(upstream& from);
     void classify_commands();
     void open_main_links(const upstream& u);
+    [[nodiscard]] link_role default_role() const;
+    [[nodiscard]] bool stands_always(const link& which) const;
+    [[nodiscard]] bool room_for_link(int upstream_index);
+    std::size_t retire_unused_links();
     void on_subscription_push(upstream& from, std::string_view frame);
     void deliver_message(upstream& from, channels::name_kind kind, std::string_view topic,
                          std::string_view channel, std::string_view frame);

@@ -277,9 +277,8 @@ void shard_core::add_slow(const upstream_entry& entry, std::string_view command_
 // The shared links of the dbs are there before the first client, and before leases may take upstream's last
 // slots.
 void shard_core::open_main_links(const upstream& u) {
-    const auto role = settings_->rules.mode() == policy_mode::strict ? link_role::confined : link_role::full;
     for (int db = 0; db < database_count; ++db)
-        if (&upstream_of(db) == &u) shared_link(key_for(db, 2, role, link_lane::main)).open_now();
+        if (&upstream_of(db) == &u) shared_link(key_for(db, 2, default_role(), link_lane::main)).open_now();
     u.listener->open_now();
 }
 
@@ -343,7 +342,7 @@ void shard_core::sweep() {
         s.on_time(now_);
         if (s.link_ != nullptr && s.link_->retired() && s.entries_ == 0) s.link_ = nullptr;
     });
-    leases.tidy(now_);
+    leases.tidy(now_, retire_unused_links());
     std::erase_if(links_, [this](const auto& l) {
         if (!l->retired() || l->io != nullptr || l->dirty) return false;
         bool used = false;

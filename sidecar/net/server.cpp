@@ -21,6 +21,7 @@
 #include "sidecar/core/shard_core.hpp"
 #include "sidecar/http/server.hpp"
 #include "sidecar/net/embedded.hpp"
+#include "sidecar/net/heap.hpp"
 #include "sidecar/net/log.hpp"
 #include "sidecar/net/shard.hpp"
 #include "sidecar/net/tls_context.hpp"
@@ -105,6 +106,7 @@ public:
         wait_for_upstream();
         announce();
         wait_for_signals();
+        tend_heap();
         io_.run();
         if (http_) http_->stop();
         for (auto& s : shards_) s->stop();
@@ -294,6 +296,14 @@ private:
         });
     }
 
+    void tend_heap() {
+        heap_.tend(std::chrono::steady_clock::now());
+        heap_timer_.expires_after(heap_pause_min);
+        heap_timer_.async_wait([this](const boost::system::error_code& ec) {
+            if (!ec) tend_heap();
+        });
+    }
+
     void reload() {
         auto loaded = load_config(args_, process_environment);
         if (const auto* error = std::get_if<config_error>(&loaded)) {
@@ -354,6 +364,8 @@ private:
     // Blocked from here on, so that no thread started later dies of them.
     boost::asio::signal_set signals_{io_, SIGINT, SIGTERM, SIGHUP};
     boost::asio::steady_timer timer_{io_};
+    boost::asio::steady_timer heap_timer_{io_};
+    heap_keeper heap_;
     std::chrono::steady_clock::time_point drain_deadline_{};
     process_state process_;
     std::shared_ptr<const runtime> runtime_;

@@ -185,14 +185,14 @@ TEST_CASE("idle leases are closed after a while and forgotten once closed") {
     auto* b = f.take();
     f.pool.give_back(*a, f.now);
     f.pool.give_back(*b, f.now + std::chrono::seconds(20));
-    f.pool.tidy(f.now + std::chrono::seconds(31));
+    f.pool.tidy(f.now + std::chrono::seconds(31), 4);
     CHECK(f.pool.idle() == 1);
     CHECK(a->retired());
     int known = 0;
     f.pool.each([&](auto&) { ++known; });
     CHECK(known == 2);  // its connection is still there
     close(*a, f.now);
-    f.pool.tidy(f.now + std::chrono::seconds(31));
+    f.pool.tidy(f.now + std::chrono::seconds(31), 4);
     known = 0;
     f.pool.each([&](auto&) { ++known; });
     CHECK(known == 1);
@@ -203,6 +203,21 @@ TEST_CASE("an idle lease whose connection was lost is dropped") {
     auto* a = f.take();
     f.pool.give_back(*a, f.now);
     close(*a, f.now);
-    f.pool.tidy(f.now);
+    f.pool.tidy(f.now, 4);
     CHECK(f.pool.idle() == 0);
+}
+
+TEST_CASE("what a burst left behind closes soon, the leases used last stay warm") {
+    fixture f(8);
+    std::vector<sidecar::link*> burst;
+    for (int i = 0; i < 6; ++i) burst.push_back(f.take());
+    for (auto* l : burst) f.pool.give_back(*l, f.now);
+    for (int i = 1; i <= 20; ++i) {
+        auto* used = f.take();
+        CHECK(used == burst.back());
+        f.pool.give_back(*used, f.now + std::chrono::milliseconds(100 * i));
+    }
+    f.pool.tidy(f.now + std::chrono::milliseconds(2'100), 2);
+    CHECK(f.pool.idle() == 2);
+    CHECK_FALSE(burst.back()->retired());
 }
