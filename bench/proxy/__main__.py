@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.proxy import figures, measure, processes, report, workloads
+from bench.proxy import figures, measure, picture, processes, report, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("direct", "nutcracker", "haproxy", "floor")
@@ -127,7 +127,9 @@ def main():
     rows = {each.name: each.row for each in workloads.ALL}
     print(report.text(records, rows, "sidecar", list(builds)))
     report.save(options.output, raw, conditions, records, rows, list(builds))
-    print(f"every run: {options.output}")
+    drawing = options.output.with_suffix(".svg")
+    drawing.write_text(picture.svg(records, picture.caption(records, conditions)))
+    print(f"every run: {options.output}, as a picture: {drawing}")
     return 0
 
 
