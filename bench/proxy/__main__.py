@@ -119,6 +119,8 @@ def main():
         contenders(builds, peers, options.floor.resolve()) as (redis, running),
     ):
         tools = Tools(options.sidecar_bench.resolve())
+        for contender in running:
+            workloads.check_pairing(contender, tools)
         for record in measure.rounds(selected, running, redis, count, 4 if options.quick else 1, tools):
             tell(record)
             raw.append(record)

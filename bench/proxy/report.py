@@ -97,6 +97,15 @@ def compared(records, subject, others):
         yield ""
 
 
+def leases(records, builds):
+    """A transaction that arrives whole is carried by the shared link."""
+    for build in builds:
+        if whole := sum(records.values("transactions", build, "whole")):
+            granted = sum(records.values("transactions", build, "leases"))
+            verdict = "MISSED" if granted else "ok"
+            yield f"{build}: {granted} leases for {whole} transactions that arrived whole  {verdict}"
+
+
 def text(records, rows, subject, builds):
     parts = [*absolute(records), *compared(records, subject, [each for each in builds if each != subject])]
     for build in builds:
@@ -105,6 +114,7 @@ def text(records, rows, subject, builds):
             missed = sum(not each.holds for each in judged)
             parts += [f"required of {build}:", *required(judged)]
             parts += [f"{len(judged) - missed} of {len(judged)} hold", ""]
+    parts += leases(records, builds)
     return "\n".join(parts)
 
 
