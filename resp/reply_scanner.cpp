@@ -44,8 +44,25 @@ bool is_scalar_line(char type) {
 
 }  // namespace
 
-std::size_t short_reply_bytes(std::string_view bytes) {
-    const char* const begin = bytes.data();
+namespace {
+
+// "N\r\n" with one to nine digits from `at` on: moves `at` behind it. False: something else, or cut off.
+bool read_short_length(std::string_view bytes, std::size_t& at, std::size_t& length) {
+    constexpr std::size_t digits_max = 9;
+    const std::size_t begin = at;
+    const std::size_t last = std::min(bytes.size(), begin + digits_max);
+    length = 0;
+    for (unsigned digit = 0;
+         at < last && (digit = static_cast<unsigned>(static_cast<unsigned char>(bytes[at]) - '0')) <= 9; ++at)
+        length = length * 10 + digit;
+    if (at == begin || at + 2 > bytes.size() || bytes[at] != '\r' || bytes[at + 1] != '\n') return false;
+    at += 2;
+    return true;
+}
+
+// A line or a bulk.
+std::size_t short_element_bytes(std::string_view bytes) {
+    constexpr std::string_view null_bulk = "$-1\r\n";
     switch (bytes.front()) {
         case '+':
         case '-':
@@ -53,28 +70,35 @@ std::size_t short_reply_bytes(std::string_view bytes) {
         case '_':
         case '#':
         case ',': {
-            const void* found = std::memchr(begin, '\n', bytes.size());
-            if (found == nullptr) return 0;
-            const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - begin);
-            return begin[at - 1] == '\r' ? at + 1 : 0;
+            const std::size_t newline = bytes.find('\n');
+            return newline != std::string_view::npos && bytes[newline - 1] == '\r' ? newline + 1 : 0;
         }
         case '$': {
-            constexpr std::size_t digits_max = 9;
-            const std::size_t last = std::min(bytes.size(), 1 + digits_max);
             std::size_t at = 1;
             std::size_t length = 0;
-            for (unsigned digit = 0;
-                 at < last &&
-                 (digit = static_cast<unsigned>(static_cast<unsigned char>(begin[at]) - '0')) <= 9;
-                 ++at)
-                length = length * 10 + digit;
-            const std::size_t end = at + 2 + length + 2;
-            const bool whole = at > 1 && end <= bytes.size() && begin[at] == '\r' && begin[at + 1] == '\n';
-            return whole ? end : 0;
+            if (!read_short_length(bytes, at, length))
+                return bytes.starts_with(null_bulk) ? null_bulk.size() : 0;
+            return at + length + 2 <= bytes.size() ? at + length + 2 : 0;
         }
         default:
             return 0;
     }
+}
+
+}  // namespace
+
+std::size_t short_reply_bytes(std::string_view bytes) {
+    constexpr std::size_t elements_max = 16;
+    if (bytes.front() != '*') return short_element_bytes(bytes);
+    std::size_t at = 1;
+    std::size_t count = 0;
+    if (!read_short_length(bytes, at, count) || count > elements_max) return 0;
+    for (; count > 0; --count) {
+        const std::size_t size = at < bytes.size() ? short_element_bytes(bytes.substr(at)) : 0;
+        if (size == 0) return 0;
+        at += size;
+    }
+    return at;
 }
 
 reply_scanner::step reply_scanner::scan(std::string_view bytes) {

@@ -11,8 +11,8 @@ namespace resp {
 
 enum class reply_status : std::uint8_t { need_more, complete, error };
 
-// Length of a whole one-line or bulk reply at the front of `bytes` (not empty), found without the scanner's
-// state; 0 for all else.
+// Length of a whole one-line, bulk or small flat array reply at the front of `bytes` (not empty), found
+// without the scanner's state; 0 for all else.
 [[nodiscard]] std::size_t short_reply_bytes(std::string_view bytes);
 
 class reply_scanner {

@@ -193,7 +193,7 @@ std::size_t command_table::learn(const resp::value& command_reply) {
         if (it == by_name_.end() && by_name_.size() >= commands_max) continue;
         command_spec& spec = it != by_name_.end() ? *it->second : add(names_.emplace_back(name));
         const command_spec before = spec;
-        constexpr std::uint32_t kept = command_flag::container | command_flag::local | command_flag::plain;
+        constexpr std::uint32_t kept = command_flag::container | command_flag::local | command_flag::marks;
         spec.arity = static_cast<std::int16_t>(entry.items[1].integer);
         spec.flags = flags_from(entry.items[2], entry.items[6]) | (spec.flags & kept);
         spec.first_key = static_cast<std::int16_t>(entry.items[3].integer);

@@ -91,6 +91,8 @@ inline constexpr std::uint32_t connection = 1U << 9;  // @connection
 inline constexpr std::uint32_t local = 1U << 10;      // the sidecar's own (SIDECAR)
 // Goes upstream as it is for a client in no special state: nothing about it has to be judged or remembered.
 inline constexpr std::uint32_t plain = 1U << 11;
+inline constexpr std::uint32_t unjudged = 1U << 12;  // the policy never refuses it, whatever its arguments
+inline constexpr std::uint32_t marks = plain | unjudged;  // not Redis's: set by the shard
 }  // namespace command_flag
 
 struct command_spec {
@@ -122,12 +124,11 @@ public:
     // Anything not shaped like a COMMAND reply is ignored. Returns how many entries changed.
     std::size_t learn(const resp::value& command_reply);
 
-    // Marks the commands for which `plain(spec)` holds with command_flag::plain.
-    template <class Predicate>
-    void mark_plain(Predicate&& plain) {
+    // Sets the flags `marks(spec)`, of those in command_flag::marks, on every top-level command.
+    template <class Marks>
+    void mark(Marks&& marks) {
         for (command_spec* spec : by_index_)
-            spec->flags =
-                plain(*spec) ? spec->flags | command_flag::plain : spec->flags & ~command_flag::plain;
+            spec->flags = (spec->flags & ~command_flag::marks) | marks(*spec);
     }
 
     [[nodiscard]] std::size_t size() const { return by_index_.size(); }  // top-level commands

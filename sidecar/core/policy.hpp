@@ -20,6 +20,8 @@ struct user {  // who a session is; `default` when it never named itself
     bool readonly = false;
     bool nopass = false;
     std::string sha256_hex;
+
+    [[nodiscard]] bool unlimited() const { return database_mask == ~0U && !readonly; }
 };
 
 // Who set the limit that refuses: the split of the dbs, which audit mode only counts, or the user's own

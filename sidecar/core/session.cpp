@@ -17,6 +17,7 @@ constexpr std::size_t output_pause_bytes_max = 8U << 20;   // unread replies bef
 constexpr std::uint64_t bulk_reply_bytes_min = 1U << 20;
 constexpr std::uint32_t small_replies_max = 1'000;  // in a row, before a bulk client is an ordinary one again
 constexpr std::size_t kept_input_bytes_max = 4'096;
+constexpr std::size_t kept_arguments_max = 4'096;  // views, in the scratch that all clients share
 constexpr std::chrono::milliseconds progress_time_max{200};
 
 }  // namespace
@@ -130,6 +131,7 @@ void session::process() {
         if (dispatch(scanned, window_.substr(0, frame)) == step::consumed) consume(frame);
         express = may_go_express();
     }
+    if (scanned.args.capacity() > kept_arguments_max) scanned.args = {};
     shard_.scan_scratch = std::move(scanned);
     processing_ = false;
     if (life_ == session_life::draining && pipeline_.in_flight() == 0) close_after_flush();

@@ -209,6 +209,9 @@ private:
     // session_transaction.cpp
     step start_transaction(const command& c);
     bool send_whole_transaction();
+    bool find_whole_transaction(whole_transaction& found);
+    [[nodiscard]] bool may_be_sent_whole(const command& c) const;
+    void submit_whole_transaction(link& target, const whole_transaction& whole);
     step in_transaction(const command& c);
     step poison(const command& c, std::string_view error);
     struct extra;

@@ -54,23 +54,32 @@ session::step session::start_transaction(const command& c) {
     return result;
 }
 
-// Looks ahead in the input. True when the whole transaction was there and has been submitted; then everything
-// but the MULTI itself is consumed here, and the caller consumes MULTI: so the window is left at its last
-// command's front.
+// True when the whole transaction was in the input and has been submitted; then everything but the MULTI
+// itself is consumed here, and the caller consumes MULTI: so the window is left at its last command's front.
 bool session::send_whole_transaction() {
-    struct part {
-        const command_spec* spec;
-        std::string_view bytes;
-        std::string publish_to;
-        channels::name_kind kind{};
-    };
-    std::vector<part> parts;
+    whole_transaction& whole = shard_.whole_scratch;
+    if (!find_whole_transaction(whole)) return false;
+    link* target = main_link();
+    if (target == nullptr) {
+        stall_ = stall::drain;
+        return false;
+    }
+    if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return false;
+    submit_whole_transaction(*target, whole);
+    window_.remove_prefix(whole.bytes - whole.parts.front().bytes.size());
+    return true;
+}
+
+// Looks ahead in the input. False: it is not complete, or holds what must go step by step; a stall may be
+// set.
+bool session::find_whole_transaction(whole_transaction& found) {
     resp::command_scanner ahead;
-    resp::scanned_command scanned;
+    resp::scanned_command& scanned = shard_.ahead_scratch;
     std::string_view rest = window_;
-    bool publishes = false;
-    bool repeatable = database_ == broker_database;
-    while (parts.size() < whole_transaction_commands_max) {
+    found.clear();
+    found.repeatable = database_ == broker_database;
+    for (verb id = verb::multi; id != verb::exec;) {
+        if (found.parts.size() >= whole_transaction_commands_max || rest.empty()) return false;
         if (ahead.scan(rest, resp::peer_trust::known, scanned) != resp::scan_status::command ||
             scanned.is_inline)
             return false;
@@ -78,79 +87,83 @@ bool session::send_whole_transaction() {
         c.spec = shard_.commands.find(scanned.args[0]);
         c.args = scanned.args;
         c.argument_count = scanned.argument_count;
-        if (c.args.size() < c.argument_count) return false;
+        const bool first = found.parts.empty();
         if (c.spec == nullptr || !c.spec->arity_fits(c.argument_count)) return false;
-        if (c.spec->has(command_flag::container) && c.args.size() > 1)
-            c.sub = shard_.commands.find_sub(*c.spec, c.args[1]);
-        const verb id = c.spec->id;
-        const bool first = parts.empty();
-        if (!first && id != verb::exec &&
-            (runs_inside_multi(id) || is_local(id, c.sub) || is_subscription(id) || id == verb::copy ||
-             id == verb::security_trap || id == verb::monitor || id == verb::psync || id == verb::sync ||
-             id == verb::replconf))
-            return false;
-        if (shard_.settings().rules.check(database_, *user_, *c.spec, c.sub, c.args)) return false;
-        part p{c.spec, rest.substr(0, scanned.bytes), {}};
+        id = c.spec->id;
+        const bool simple = first || (c.spec->has(command_flag::plain) && user_->unlimited());
+        if (!simple && !may_be_sent_whole(c)) return false;
+        whole_transaction::part p{c.spec, rest.substr(0, scanned.bytes), {}};
         if (id == verb::publish || id == verb::spublish) {
             const int at = shard_.upstream_of(database_).index;
-            const auto kind =
-                id == verb::publish ? channels::name_kind::channel : channels::name_kind::shard_channel;
-            if (shard_.process.registry.must_wait(at, kind, c.args[1], shard_.index)) {
+            p.kind = id == verb::publish ? channels::name_kind::channel : channels::name_kind::shard_channel;
+            p.publish_to = c.args[1];
+            if (shard_.process.registry.must_wait(at, p.kind, p.publish_to, shard_.index)) {
                 wait_for_subscription();
                 return false;
             }
-            p.publish_to = c.args[1];
-            p.kind = kind;
-            publishes = true;
+            found.publishes = true;
         }
         if (!first && id != verb::exec)
-            repeatable = repeatable && is_unacked_bookkeeping(c.spec->name, c.args);
-        parts.push_back(std::move(p));
+            found.repeatable = found.repeatable && is_unacked_bookkeeping(c.spec->name, c.args);
+        found.parts.push_back(p);
         rest.remove_prefix(scanned.bytes);
-        if (id == verb::exec) break;
     }
-    if (parts.back().spec->id != verb::exec) return false;
-    link* target = main_link();
-    if (target == nullptr) {
-        stall_ = stall::drain;
-        return false;
-    }
-    if (!target->ready() && shard_.hold_of(*target) != hold_state::open) return false;
+    found.bytes = window_.size() - rest.size();
+    return true;
+}
 
-    auto tx =
-        publishes && shard_.process.registry.any_subscribed() ? std::make_unique<transaction>() : nullptr;
-    std::uint32_t exec_number = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
+bool session::may_be_sent_whole(const command& c) const {
+    if (c.args.size() < c.argument_count) return false;
+    command full = c;
+    if (c.spec->has(command_flag::container) && c.args.size() > 1)
+        full.sub = shard_.commands.find_sub(*c.spec, c.args[1]);
+    const bool judged = !c.spec->has(command_flag::unjudged) || !user_->unlimited();
+    if (judged && shard_.settings().rules.check(database_, *user_, *full.spec, full.sub, full.args))
+        return false;
+    switch (const verb id = c.spec->id; id) {
+        case verb::exec:
+            return true;
+        case verb::copy:
+        case verb::security_trap:
+        case verb::monitor:
+        case verb::psync:
+        case verb::sync:
+        case verb::replconf:
+            return false;
+        default:
+            return !runs_inside_multi(id) && !is_local(id, full.sub) && !is_subscription(id);
+    }
+}
+
+void session::submit_whole_transaction(link& target, const whole_transaction& whole) {
+    auto tx = whole.publishes && shard_.process.registry.any_subscribed() ? std::make_unique<transaction>()
+                                                                          : nullptr;
+    std::uint32_t number = 0;
+    for (std::size_t i = 0; i < whole.parts.size(); ++i) {
+        const auto& part = whole.parts[i];
         command c;
-        c.spec = parts[i].spec;
-        c.bytes = parts[i].bytes;
-        const bool last = i + 1 == parts.size();
+        c.spec = part.spec;
+        c.bytes = part.bytes;
+        const bool last = i + 1 == whole.parts.size();
         // CLIENT REPLY SKIP is over with the MULTI itself.
         if (i == 1 && reply_mode_ == reply_mode::skip_this) reply_mode_ = reply_mode::on;
         std::uint16_t flags = i == 0 ? std::uint16_t{0} : entry_flag::in_transaction;
-        if (repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
-        const std::uint32_t number =
-            submit(*target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
-        if (last) exec_number = number;
+        if (whole.repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
+        number = submit(target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
         if (!tx || i == 0 || last) continue;
-        if (parts[i].publish_to.empty()) {
+        if (part.publish_to.empty()) {
             tx->queued();
         } else {
-            tx->queued_publish(parts[i].kind, std::move(parts[i].publish_to));
+            tx->queued_publish(part.kind, std::string(part.publish_to));
         }
     }
     if (tx) {
-        extra& more = extras_[exec_number];
+        extra& more = extras_[number];
         more.tx = std::move(tx);
         more.publishes = true;
         ++publishing_;
     }
     ++shard_.stats.count.whole_transactions;
-    // The caller consumes the first command; the others are consumed here, from behind it.
-    const std::size_t first = parts.front().bytes.size();
-    const std::size_t total = window_.size() - rest.size();
-    window_ = window_.substr(total - first);
-    return true;
 }
 
 session::step session::in_transaction(const command& c) {

@@ -77,9 +77,11 @@ void shard_core::reload(std::shared_ptr<const runtime> fresh) {
 
 void shard_core::classify_commands() {
     const policy& rules = settings_->rules;
-    commands.mark_plain([&](const command_spec& spec) {
-        return spec.id == verb::other && !spec.has(command_flag::blocking | command_flag::container) &&
-               !rules.must_check(spec);
+    commands.mark([&](const command_spec& spec) {
+        if (rules.must_check(spec)) return 0U;
+        const bool plain =
+            spec.id == verb::other && !spec.has(command_flag::blocking | command_flag::container);
+        return command_flag::unjudged | (plain ? command_flag::plain : 0U);
     });
 }
 

@@ -29,6 +29,7 @@
 #include "sidecar/core/poller.hpp"
 #include "sidecar/core/process_state.hpp"
 #include "sidecar/core/slowlog.hpp"
+#include "sidecar/core/transaction.hpp"
 
 namespace sidecar {
 
@@ -161,8 +162,10 @@ public:
     command_table commands;
     lease_pool leases;
     poller polls;
-    std::string scratch;                 // for a command re-encoded on its way; valid until the next use
-    resp::scanned_command scan_scratch;  // borrowed by the session that is being processed
+    std::string scratch;                  // for a command re-encoded on its way; valid until the next use
+    resp::scanned_command scan_scratch;   // borrowed by the session that is being processed
+    resp::scanned_command ahead_scratch;  // and for looking ahead of its command
+    whole_transaction whole_scratch;
     buffer_pool output_buffers;
 
 private:

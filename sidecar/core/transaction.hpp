@@ -13,8 +13,31 @@
 #include <vector>
 
 #include "channels/subscription_table.hpp"
+#include "sidecar/core/command_table.hpp"
 
 namespace sidecar {
+
+// A transaction that stands complete in a client's input, MULTI and EXEC included.
+struct whole_transaction {
+    struct part {
+        const command_spec* spec;
+        std::string_view bytes;       // in the client's input
+        std::string_view publish_to;  // of a PUBLISH
+        channels::name_kind kind{};
+    };
+    std::vector<part> parts;
+    std::size_t bytes = 0;
+    bool publishes = false;
+    bool repeatable = false;  // running it twice leaves the same state
+
+    void clear() {
+        constexpr std::size_t kept_parts_max = 4'096;
+        if (parts.capacity() > kept_parts_max) parts = {};
+        parts.clear();
+        bytes = 0;
+        publishes = repeatable = false;
+    }
+};
 
 class transaction {
 public:

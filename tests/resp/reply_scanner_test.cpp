@@ -174,9 +174,31 @@ TEST_CASE("a whole short reply is measured without the state machine") {
     CHECK(short_reply_bytes("$3\r\nabc\r\n$") == 9);
     CHECK(short_reply_bytes("$0\r\n\r\n") == 6);
     CHECK(short_reply_bytes("$12\r\n$3\r\nabc\r\n+OK\r\n") == 19);
-    for (const std::string_view other :
-         {"+OK\r", "$3\r\nabc\r", "$3\r\nabc", "$3\r", "$3", "$", "$-1\r\n", "$\r\n\r\n", "$x\r\n", "*0\r\n",
-          "%0\r\n", ">1\r\n+x\r\n", "=1\r\nx\r\n", "$1234567890\r\n", "$3\rXabc\r\n", "?", "+a\nb\r\n"}) {
+    CHECK(short_reply_bytes("$-1\r\n") == 5);
+    CHECK(short_reply_bytes("*0\r\n+OK\r\n") == 4);
+    CHECK(short_reply_bytes("*3\r\n:1\r\n$1\r\na\r\n$-1\r\n:2\r\n") == 20);
+    for (const std::string_view other : {"*2\r\n:1\r\n",
+                                         "*2\r\n:1\r\n:",
+                                         "*1\r\n*0\r\n",
+                                         "*17\r\n",
+                                         "*2",
+                                         "+OK\r",
+                                         "$3\r\nabc\r",
+                                         "$3\r\nabc",
+                                         "$3\r",
+                                         "$3",
+                                         "$",
+                                         "$-2\r\n",
+                                         "$\r\n\r\n",
+                                         "$x\r\n",
+                                         "*-1\r\n",
+                                         "%0\r\n",
+                                         ">1\r\n+x\r\n",
+                                         "=1\r\nx\r\n",
+                                         "$1234567890\r\n",
+                                         "$3\rXabc\r\n",
+                                         "?",
+                                         "+a\nb\r\n"}) {
         INFO(other);
         CHECK(short_reply_bytes(other) == 0);
     }

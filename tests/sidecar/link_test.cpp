@@ -394,11 +394,11 @@ TEST_CASE("whole short replies of one owner are given at once, each of them coun
     f.submit(3, "INCR c");
     f.open();
     CHECK(f.written() == "GET aGET bbINCR c");
-    f.wire.on_bytes("$1\r\nx\r\n$-1\r\n-ERR no\r\n");
+    f.wire.on_bytes("$1\r\nx\r\n%0\r\n-ERR no\r\n");
     CHECK(f.owner.runs == "1:5:$1\r\nx\r\n;1:6:-ERR no\r\n;");
-    CHECK(f.owner.seen == "2:$-1\r\n;");
+    CHECK(f.owner.seen == "2:%0\r\n;");
     CHECK(f.events.answers ==
-          std::vector<std::string>{"GET a -> $1\r\nx\r\n", "GET bb -> $-1\r\n", "INCR c -> -ERR no\r\n"});
+          std::vector<std::string>{"GET a -> $1\r\nx\r\n", "GET bb -> %0\r\n", "INCR c -> -ERR no\r\n"});
     CHECK(f.wire.idle());
 }
 
