@@ -47,7 +47,8 @@ bool is_scalar_line(char type) {
 namespace {
 
 // "N\r\n" with one to nine digits from `at` on: moves `at` behind it. False: something else, or cut off.
-bool read_short_length(std::string_view bytes, std::size_t& at, std::size_t& length) {
+[[gnu::always_inline]] inline bool read_short_length(std::string_view bytes, std::size_t& at,
+                                                     std::size_t& length) {
     constexpr std::size_t digits_max = 9;
     const std::size_t begin = at;
     const std::size_t last = std::min(bytes.size(), begin + digits_max);
@@ -60,8 +61,8 @@ bool read_short_length(std::string_view bytes, std::size_t& at, std::size_t& len
     return true;
 }
 
-// A line or a bulk.
-std::size_t short_element_bytes(std::string_view bytes) {
+// A line or a bulk. Inlined in both places: most replies are one.
+[[gnu::always_inline]] inline std::size_t short_element_bytes(std::string_view bytes) {
     constexpr std::string_view null_bulk = "$-1\r\n";
     switch (bytes.front()) {
         case '+':
