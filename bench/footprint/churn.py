@@ -18,7 +18,9 @@ GONE = (Closed, OSError, TimedOut)
 
 
 def pipelined(client, key):
-    client.pipeline(*[("SET", f"{key}:{i}", i) for i in range(30)], *[("GET", f"{key}:{i}") for i in range(30)])
+    client.pipeline(
+        *[("SET", f"{key}:{i}", i) for i in range(30)], *[("GET", f"{key}:{i}") for i in range(30)]
+    )
 
 
 def transaction_typed(client, key):

@@ -26,7 +26,9 @@ def step(lines, *commands):
 
 def greeting(number):
     """What a client library says first; the clients are spread over dbs 0 to 2 and both protocols."""
-    steps = [step(1, ("CLIENT", "SETINFO", "LIB-NAME", "redis-py"), ("CLIENT", "SETNAME", f"worker-{number}"))]
+    steps = [
+        step(1, ("CLIENT", "SETINFO", "LIB-NAME", "redis-py"), ("CLIENT", "SETNAME", f"worker-{number}"))
+    ]
     steps[0] = dataclasses.replace(steps[0], lines=2)
     if number % 2:
         steps.append(step(HELLO_LINES, ("HELLO", 3)))
