@@ -1,13 +1,11 @@
 """Clients that come, do everything once in a while, and go, for a long time: nothing may be left behind."""
 
 import contextlib
-import os
 import random
 import threading
 import time
 
-from service import Service
-from support import Closed, RawClient, TimedOut, encode
+from bench.footprint.service import Closed, Service, TimedOut, encode
 
 THREADS = 6
 STANDING = 60  # clients of a thread that are connected at any time
@@ -18,9 +16,8 @@ GONE = (Closed, OSError, TimedOut)
 
 
 def pipelined(client, key):
-    client.pipeline(
-        *[("SET", f"{key}:{i}", i) for i in range(30)], *[("GET", f"{key}:{i}") for i in range(30)]
-    )
+    keys = [f"{key}:{number}" for number in range(30)]
+    client.pipeline(*[("SET", name, name) for name in keys], *[("GET", name) for name in keys])
 
 
 def transaction_typed(client, key):
@@ -132,7 +129,7 @@ class Worker(threading.Thread):
 
     def turn(self, clients):
         if len(clients) < STANDING:
-            clients.append(self.join())
+            clients.append(self.newcomer())
         place = self.random.randrange(len(clients))
         client = clients[place]
         action = self.random.choices(FUNCTIONS, WEIGHTS)[0]
@@ -146,7 +143,7 @@ class Worker(threading.Thread):
             with contextlib.suppress(OSError):
                 client.reset() if self.random.random() < 0.3 else client.close()
 
-    def join(self):
+    def newcomer(self):
         sidecar = self.service.sidecar
         return sidecar.client(self.random.randrange(3), self.random.choice((2, 3)), timeout=10)
 
@@ -188,10 +185,9 @@ def churn(minutes, seed=1):
         accepted = service.sidecar.metric("sidecar_clients_accepted_total")
     half = samples[len(samples) // 2 :]
     slope = slope_per_minute(half)
-    held = max(c["at_redis"] - c["leases_in_use"] - c["leases_idle"] for c in connections)
+    held = max(c["links"] for c in connections)
     return {
         "minutes": minutes,
-        "processes": os.cpu_count(),
         "clients_served": int(accepted),
         "actions": sum(worker.done for worker in workers),
         "clients_lost": sum(worker.lost for worker in workers),
@@ -202,6 +198,3 @@ def churn(minutes, seed=1):
         "leases_idle_max": max(c["leases_idle"] for c in connections),
         "holds": abs(slope) <= GROWTH_MAX or slope < 0,
     }
-
-
-__all__ = ["RawClient", "churn"]

@@ -8,8 +8,28 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support import RedisServer, Sidecar  # noqa: E402
-from support.crowd import Crowd, raise_descriptor_limit  # noqa: E402
+from support import (  # noqa: E402
+    Certificates,
+    Closed,
+    RedisServer,
+    Sidecar,
+    TimedOut,
+    encode,
+    eventually,
+)
+from support.crowd import Crowd, everyday, greeting, raise_descriptor_limit, step  # noqa: E402
+
+__all__ = [
+    "Certificates",
+    "Closed",
+    "Service",
+    "TimedOut",
+    "encode",
+    "eventually",
+    "everyday",
+    "greeting",
+    "step",
+]
 
 LINKS_PER_SHARD_MAX = 8
 THREADS = 2

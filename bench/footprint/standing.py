@@ -3,9 +3,15 @@
 import itertools
 import time
 
-from service import LINKS_PER_SHARD_MAX, THREADS, Service
-from support.crowd import everyday, greeting, step
-from support.polling import eventually
+from bench.footprint.service import (
+    LINKS_PER_SHARD_MAX,
+    THREADS,
+    Service,
+    eventually,
+    everyday,
+    greeting,
+    step,
+)
 
 IDLE_BYTES_MAX = 4096
 LARGE = "x" * 200_000

@@ -176,7 +176,7 @@ private:
     void open_main_links(const upstream& u);
     [[nodiscard]] link_role default_role() const;
     [[nodiscard]] bool stands_always(const link& which) const;
-    [[nodiscard]] bool room_for_link(int upstream_index);
+    [[nodiscard]] bool make_room(int upstream_index, link_lane lane);
     std::size_t retire_unused_links();
     void on_subscription_push(upstream& from, std::string_view frame);
     void deliver_message(upstream& from, channels::name_kind kind, std::string_view topic,

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds replaceable_time_min{300};
 link& shard_core::shared_link(const link_key& key) {
     for (auto& l : links_)
         if (l->key() == key && !l->retired() && !l->retire_when_idle) return *l;
-    if (!room_for_link(key.upstream) && key.lane == link_lane::bulk) {
+    if (!make_room(key.upstream, key.lane) && key.lane == link_lane::bulk) {
         link_key main = key;
         main.lane = link_lane::main;
         return shared_link(main);
@@ -44,20 +44,25 @@ bool shard_core::stands_always(const link& which) const {
            key.database < database_count;
 }
 
-// False when links_max are in use; one that stands unused makes room.
-bool shard_core::room_for_link(int upstream_index) {
+// False when links_max are in use. A link that stands unused makes room, for a bulk link only another of
+// them; for a main link a bulk link goes as soon as it is idle, since its clients can do without.
+bool shard_core::make_room(int upstream_index, link_lane lane) {
     std::size_t open = 0;
     link* unused = nullptr;
+    link* bulk = nullptr;
     for (auto& l : links_) {
         if (l->key().upstream != upstream_index || l->retired()) continue;
         ++open;
-        if (stands_always(*l) || !l->idle() || now_ - l->idle_since < replaceable_time_min) continue;
+        const bool is_bulk = l->key().lane == link_lane::bulk;
+        if (stands_always(*l) || l->retire_when_idle || (lane == link_lane::bulk && !is_bulk)) continue;
+        if (is_bulk) bulk = l.get();
+        if (!l->idle() || now_ - l->idle_since < replaceable_time_min) continue;
         if (unused == nullptr || l->idle_since < unused->idle_since) unused = l.get();
     }
     if (open < links_max) return true;
-    if (unused == nullptr) return false;
-    unused->retire();
-    return true;
+    if (unused != nullptr) unused->retire();
+    if (unused == nullptr && bulk != nullptr && lane != link_lane::bulk) bulk->retire_when_idle = true;
+    return unused != nullptr;
 }
 
 // Returns how many connections less than links_max there are: so many idle leases may stay warm.

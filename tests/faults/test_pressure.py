@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from support import Closed, encode, eventually
+from support import Closed, encode, eventually, slack
 from support.wire import RawClient
 
 MEGABYTE = 1 << 20
@@ -36,7 +36,7 @@ def test_a_client_that_never_reads_is_closed_and_others_are_not_affected(start):
         return sidecar.metric("sidecar_clients_closed_output_total") == 1
 
     eventually(closed, 20, message="the client that never reads is still there")
-    assert worst < 1.0
+    assert worst < slack(2)
     assert sidecar.resident_bytes() - before < 100 * MEGABYTE
     eventually(lambda: len(other.command("CLIENT", "LIST").splitlines()) == 1, 5)
 

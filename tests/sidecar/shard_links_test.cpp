@@ -62,18 +62,21 @@ TEST_CASE("a shard opens at most eight links; a bulk client goes without its lan
     CHECK(open_links(h) == 8);
 }
 
-TEST_CASE("a link that stands unused makes room for another") {
+TEST_CASE("a bulk link makes room for a main link, at once when unused and else when idle") {
     session_harness h;
+    for (const auto* db : {"0", "1", "2"}) {
+        auto& given = h.core->shared_link(key_of(h, std::stoi(db), 2, link_lane::bulk));
+        CHECK(given.key().lane == link_lane::bulk);
+        given.open_now();
+    }
+    h.turn();
+    CHECK(open_links(h) == 8);
     occupy_all(h);
+    CHECK(h.connections(link_lane::main) == 6);
+    CHECK(open_links(h) == 11);
     h.answers = true;
     h.turn();
     h.pass(milliseconds(100));
-    h.pass(milliseconds(100));
-    CHECK(h.core->shared_link(key_of(h, 1, 2, link_lane::bulk)).key().lane == link_lane::main);
-    h.pass(std::chrono::seconds(1));
-    auto& given = h.core->shared_link(key_of(h, 1, 2, link_lane::bulk));
-    CHECK(given.key().lane == link_lane::bulk);
-    given.open_now();
-    h.turn();
     CHECK(open_links(h) == 8);
+    CHECK(h.connections(link_lane::bulk) == 0);
 }

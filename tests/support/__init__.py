@@ -3,7 +3,7 @@
 from support.certificates import Certificates
 from support.fault_link import Ending, Towards
 from support.fault_proxy import FaultProxy
-from support.polling import eventually, stays
+from support.polling import eventually, slack, stays
 from support.redis_server import RedisServer
 from support.resp import Failure, Push, decode, encode, inline
 from support.sidecar import Sidecar, StartFailed
@@ -26,5 +26,6 @@ __all__ = [
     "encode",
     "eventually",
     "inline",
+    "slack",
     "stays",
 ]

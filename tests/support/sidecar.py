@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+from support.polling import slack
 from support.processes import Process
 from support.resp import encode
 from support.wire import RawClient
@@ -50,7 +51,7 @@ class Sidecar(Process):
         return self
 
     def _read_ready_line(self):
-        deadline = time.monotonic() + self.ready_seconds
+        deadline = time.monotonic() + slack(self.ready_seconds)
         text = b""
         descriptor = self.process.stdout.fileno()
         while time.monotonic() < deadline:

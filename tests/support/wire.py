@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 
+from support.polling import slack
 from support.resp import Incomplete, decode, encode, frame_end
 
 CHUNK = 1 << 18
@@ -24,7 +25,7 @@ class RawClient:
     """address: (host, port), or the path of a unix socket. tls: an ssl.SSLContext."""
 
     def __init__(self, address, tls=None, timeout=10.0, receive_buffer=None):
-        self.timeout = timeout
+        self.timeout = slack(timeout)
         self.closed = False  # by the server
         self.pushes = []  # frames of RESP3 messages that read_reply() stepped over
         self._buffer = bytearray()
@@ -133,7 +134,7 @@ class RawClient:
 
     def read_frame(self, timeout=None):
         """The next frame, exactly as it came. Raises Closed or TimedOut."""
-        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        deadline = time.monotonic() + (self.timeout if timeout is None else slack(timeout))
         while True:
             frame = self._take_frame()
             if frame is not None:
@@ -169,7 +170,7 @@ class RawClient:
 
     def wait_closed(self, timeout=None):
         """Reads until the server closes; returns the frames that came before."""
-        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        deadline = time.monotonic() + (self.timeout if timeout is None else slack(timeout))
         frames = []
         while True:
             frames += self.available()

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Memory and connections of the sidecar under many clients. Usage: footprint.py [PART...] [OPTIONS]
+"""Memory and connections of the sidecar under many clients. Usage: ./dev bench footprint [PART...] [OPTIONS]
 
 Parts: idle, active, churn (all when none is named). Prints a table, writes JSON, and exits 1 when a bound
 does not hold: 4 KiB per idle plain client, 8 upstream connections per shard beside the leases in use, no
@@ -12,10 +11,11 @@ import pathlib
 import sys
 import tempfile
 
-from churn import churn
-from service import ROOT
-from standing import PASTS, active, idle
-from support import Certificates
+from bench.footprint.churn import churn
+from bench.footprint.service import ROOT, Certificates
+from bench.footprint.standing import PASTS, active, idle
+
+RESULTS = ROOT / "build" / "bench-results"
 
 
 def show(title, row):
@@ -47,7 +47,7 @@ def main():
     parser.add_argument("--clients", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=30, help="of the active part")
     parser.add_argument("--minutes", type=float, default=20, help="of the churn")
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / "build" / "footprint.json")
+    parser.add_argument("--json", type=pathlib.Path, default=RESULTS / "footprint.json")
     arguments = parser.parse_args()
     rows = {}
     for title, row in measure(arguments):
