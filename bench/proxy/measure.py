@@ -57,14 +57,14 @@ def one(workload, contender, redis, requests, tools):
     return figures
 
 
-def rounds(workloads, contenders, redis, count, divisor, tools):
+def rounds(workloads, stand, count, divisor):
     """Yields a record for each run."""
     for number in range(count):
         for place, workload in enumerate(workloads):
-            present = [each for each in contenders if each.name not in workload.absent]
+            present = [each for each in stand.contenders if each.name not in workload.absent]
             if not present:
                 continue
             shift = (number + place) % len(present)
             for contender in present[shift:] + present[:shift]:
-                figures = one(workload, contender, redis, workload.scaled(divisor), tools)
+                figures = one(workload, contender, stand.redis, workload.scaled(divisor), stand.tools)
                 yield {"round": number, "workload": workload.name, "contender": contender.name, **figures}

@@ -109,3 +109,12 @@ ALL = [
     Load("transactions", "transactions", 600_000, ALL_PEERS, value=800),
     Load("untransacted", "untransacted", 300_000, ALL_PEERS, value=800),
 ]
+
+
+def chosen(only):
+    if not only:
+        return ALL
+    found = [each for each in ALL if each.name.startswith(tuple(only))]
+    if not found:
+        raise SystemExit(f"no workload is named {' or '.join(only)}: --list names them")
+    return found
