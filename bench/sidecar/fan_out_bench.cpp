@@ -1,6 +1,7 @@
 // One published message on its way to many subscribers of one name.
 
 #include <memory>
+#include <stdexcept>
 
 #include "bench/micro/cases.hpp"
 #include "bench/sidecar/memory_shard.hpp"
@@ -25,6 +26,9 @@ micro_case fan_out(std::string name, std::size_t subscribers, std::size_t size, 
     return {std::move(name), subscribers * burst, [=] {
                 auto shard = std::make_shared<memory_shard>();
                 shard->open_clients(subscribers, resp::command({"SUBSCRIBE", "room"}));
+                shard->publish(message(size, burst));
+                if (shard->count().messages_delivered != subscribers * burst)
+                    throw std::logic_error("not every subscriber got every message");
                 return [shard, frame = message(size, burst)] { shard->publish(frame); };
             }};
 }

@@ -1,6 +1,7 @@
 // A turn of the core: clients' commands go through sessions, policy, link and pairing, replies the way back.
 
 #include <memory>
+#include <stdexcept>
 
 #include "bench/micro/cases.hpp"
 #include "bench/sidecar/memory_shard.hpp"
@@ -56,6 +57,11 @@ void add_session_cases(std::vector<micro_case>& cases) {
                              auto shard = std::make_shared<memory_shard>();
                              // What they say first opens the shared link.
                              shard->open_clients(kind.clients, resp::command({"SET", "a", "b"}));
+                             const std::uint64_t before = shard->bytes_out();
+                             shard->turn(kind.request, kind.reply);
+                             const std::size_t bytes = kind.request.size() + kind.reply.size();
+                             if (shard->bytes_out() - before != kind.clients * bytes)
+                                 throw std::logic_error("what went in does not come out");
                              return [shard, kind] { shard->turn(kind.request, kind.reply); };
                          }});
 }
