@@ -19,7 +19,8 @@ std::size_t find_line_end(std::string_view bytes, std::size_t from) {
 
 // The common header by hand: one to nine digits without a leading zero, CR and one byte more. Returns where
 // the next byte stands, or nullptr for everything else, which the strict path then reads.
-inline const char* read_short_header(const char* header, const char* end, std::int64_t& number) {
+[[gnu::always_inline]] inline const char* read_short_header(const char* header, const char* end,
+                                                            std::int64_t& number) {
     const char* at = header + 1;
     if (end - at < 3) return nullptr;
     auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at) - '0');
@@ -54,21 +55,25 @@ scan_status command_scanner::scan(std::string_view bytes, peer_trust trust, scan
 // The common case without progress to keep: a whole command with short headers. False, and nothing is said of
 // it, for all else.
 bool command_scanner::scan_whole(std::string_view bytes, scanned_command& out) {
+    constexpr std::size_t argument_bytes_min = 6;  // "$0\r\n\r\n"
     const char* const begin = bytes.data();
     const char* const end = begin + bytes.size();
     std::int64_t count = 0;
     const char* at = read_short_header(begin, end, count);
-    if (at == nullptr || count <= 0 || static_cast<std::size_t>(count) > argument_views_max) return false;
-    out.args.clear();
-    for (std::int64_t i = 0; i < count; ++i) {
+    if (at == nullptr || count <= 0) return false;
+    const auto arguments = static_cast<std::size_t>(count);
+    if (arguments > argument_views_max || arguments * argument_bytes_min > bytes.size()) return false;
+    out.args.resize(arguments);
+    for (std::string_view& arg : out.args) {
         std::int64_t length = 0;
-        if (at >= end || *at != '$' || (at = read_short_header(at, end, length)) == nullptr) return false;
-        if (end - at < length + 2 || length > bulk_bytes_max) return false;
-        out.args.emplace_back(at, static_cast<std::size_t>(length));
+        if (at >= end || *at != '$') return false;
+        at = read_short_header(at, end, length);
+        if (at == nullptr || end - at < length + 2 || length > bulk_bytes_max) return false;
+        arg = {at, static_cast<std::size_t>(length)};
         at += length + 2;
     }
     out.bytes = static_cast<std::size_t>(at - begin);
-    out.argument_count = static_cast<std::size_t>(count);
+    out.argument_count = arguments;
     out.is_inline = false;
     return true;
 }

@@ -6,7 +6,9 @@
 // Flags are Redis's. EVAL, FCALL and PUBLISH carry neither write nor readonly: a command is a read only
 // if it has the readonly flag, never because write is absent.
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <span>
@@ -117,6 +119,19 @@ public:
 
     // Case-insensitive. nullptr when unknown. Valid as long as the table.
     [[nodiscard]] const command_spec* find(std::string_view name) const;
+    // The same for a name in its frame, with the headers "*N\r\n$N\r\n" in front of it: short names as they
+    // were spelt last are found by one comparison. The name is not empty.
+    [[nodiscard]] const command_spec* find_framed(std::string_view name) {
+        if (name.size() > sizeof(std::uint64_t)) return find(name);
+        std::uint64_t letters = 0;
+        std::memcpy(&letters, name.data() + name.size() - sizeof letters, sizeof letters);
+        letters >>= 8 * (sizeof letters - name.size());
+        recent& known = recent_[letters * 0x9E3779B97F4A7C15ULL >> 56];
+        if (known.letters == letters && known.size == name.size()) return known.spec;
+        const command_spec* spec = find(name);
+        if (spec != nullptr) known = {letters, name.size(), spec};
+        return spec;
+    }
     // The subcommand's own spec ("config|get"), or nullptr.
     [[nodiscard]] const command_spec* find_sub(const command_spec& container, std::string_view name) const;
 
@@ -145,6 +160,12 @@ private:
     std::deque<command_spec*> by_index_;
     // Top-level names only, open addressing, at most half full: what every command of every client asks.
     std::vector<command_spec*> slots_;
+    struct recent {
+        std::uint64_t letters = 0;  // as spelt, little-endian
+        std::size_t size = 0;
+        const command_spec* spec = nullptr;
+    };
+    std::array<recent, 256> recent_{};
 };
 
 }  // namespace sidecar

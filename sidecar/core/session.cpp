@@ -45,6 +45,11 @@ bool session::may_submit() const {
     return link_ == nullptr || lease_ != nullptr || link_->kept_bytes() <= link_kept_bytes_max;
 }
 
+// What of it changes while plain commands are forwarded one after the other.
+inline bool session::link_has_room() const {
+    return unanswered_bytes_ <= unanswered_bytes_max && link_->kept_bytes() <= link_kept_bytes_max;
+}
+
 // No more input; what is in flight is still answered.
 void session::end_input() {
     if (life_ == session_life::open) life_ = session_life::draining;
@@ -100,10 +105,10 @@ void session::process() {
     if (processing_) return;
     processing_ = true;
     resp::scanned_command scanned = std::move(shard_.scan_scratch);
-    bool express = may_go_express();
+    bool express = may_go_express() && may_submit();
     while (life_ == session_life::open && stall_ == stall::none && !window_.empty()) {
         const std::uint32_t allowed = bulk_ ? bulk_in_flight_max : in_flight_max;
-        if (pipeline_.in_flight() >= allowed || !may_submit()) {
+        if (pipeline_.in_flight() >= allowed || !(express ? link_has_room() : may_submit())) {
             ++shard_.stats.count.backpressure_stalls;
             stall_ = stall::backpressure;
             break;
@@ -129,7 +134,7 @@ void session::process() {
             continue;
         }
         if (dispatch(scanned, window_.substr(0, frame)) == step::consumed) consume(frame);
-        express = may_go_express();
+        express = may_go_express() && may_submit();
     }
     if (scanned.args.capacity() > kept_arguments_max) scanned.args = {};
     shard_.scan_scratch = std::move(scanned);

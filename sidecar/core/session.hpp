@@ -150,6 +150,7 @@ private:
     void let_go();  // of everything held elsewhere
     void entry_gone(const upstream_entry& entry);
     [[nodiscard]] bool may_submit() const;
+    [[nodiscard]] bool link_has_room() const;
     void note_size(std::size_t bytes, bool complete);
     void wake(stall from);
     step wait_for(stall what) {

@@ -32,7 +32,8 @@ bool session::may_go_express() const {
 
 // The short way of a plain command; false: it has to take the long one.
 bool session::forward_plain(const resp::scanned_command& scanned, std::string_view frame) {
-    const command_spec* spec = scanned.is_inline ? nullptr : shard_.commands.find(scanned.args[0]);
+    const command_spec* spec =
+        scanned.is_inline || scanned.args[0].empty() ? nullptr : shard_.commands.find_framed(scanned.args[0]);
     if (spec == nullptr || !spec->has(command_flag::plain)) return false;
     upstream_entry entry;
     entry.owner = this;

@@ -141,3 +141,19 @@ TEST_CASE("an upstream cannot make the table grow without end") {
     (void)learn(table, reply);
     CHECK(table.size() <= 10'000);
 }
+
+TEST_CASE("a name in its frame is found as any other, however often and however spelt") {
+    command_table table;
+    for (int round = 0; round < 2; ++round)
+        for (const std::string_view name : {"get", "GET", "GeT", "set", "lpush", "getrange", "GETRANGE",
+                                            "zremrangebyscore", "ge", "gett", "g"}) {
+            const std::string frame =
+                "*1\r\n$" + std::to_string(name.size()) + "\r\n" + std::string(name) + "\r\n";
+            const auto in_frame = std::string_view(frame).substr(frame.size() - name.size() - 2, name.size());
+            INFO(name);
+            CHECK(table.find_framed(in_frame) == table.find(name));
+        }
+    const std::string nul("*1\r\n$4\r\nGET\0\r\n", 14);
+    CHECK(table.find_framed(std::string_view(nul).substr(8, 4)) == nullptr);
+    CHECK(table.find_framed(std::string_view(nul).substr(8, 3)) == table.find("get"));
+}
