@@ -71,13 +71,17 @@ def absolute(records):
         yield ""
 
 
-def required(verdicts):
-    yield f"{'workload':<13}{'figure':<13}{'required':<24}{'median':>7}   {'quartiles':<13}"
+def required(records, verdicts):
+    """The last column tells what the floor has in the same place: how near the bound anything can come."""
+    yield f"{'workload':<13}{'figure':<13}{'required':<24}{'median':>7}   {'quartiles':<13}{'':<8}{'floor':>5}"
     for each in verdicts:
         spread = f"{each.ratio.low:.2f}-{each.ratio.high:.2f}"
+        needed = each.requirement
+        floor = records.ratio(each.workload, needed.figure, "floor", needed.other)
         yield (
-            f"{each.workload:<13}{NAMES[each.requirement.figure]:<13}{each.requirement!s:<24}"
-            f"{each.ratio.median:>7.2f}   {spread:<13}{'ok' if each.holds else 'MISSED'}"
+            f"{each.workload:<13}{NAMES[needed.figure]:<13}{needed!s:<24}"
+            f"{each.ratio.median:>7.2f}   {spread:<13}{'ok' if each.holds else 'MISSED':<8}"
+            f"{number(floor and floor.median, '.2f'):>5}"
         )
 
 
@@ -112,7 +116,7 @@ def text(records, rows, subject, builds):
         judged = list(figures.verdicts(records, rows, build))
         if judged:
             missed = sum(not each.holds for each in judged)
-            parts += [f"required of {build}:", *required(judged)]
+            parts += [f"required of {build}:", *required(records, judged)]
             parts += [f"{len(judged) - missed} of {len(judged)} hold", ""]
     parts += leases(records, builds)
     return "\n".join(parts)

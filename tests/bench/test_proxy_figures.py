@@ -81,8 +81,14 @@ def test_every_row_of_the_table_is_measured():
 def test_the_text_names_what_is_missed():
     records = run("c50-get", sidecar=[1.0, 1.0], nutcracker=[1.0, 1.0], haproxy=[2.0, 2.0])
     lines = report.text(records, ROWS, "sidecar", ["sidecar"]).splitlines()
-    assert [line.split()[-1] for line in lines if "0.85 x nutcracker" in line] == ["MISSED"]
-    assert [line.split()[-1] for line in lines if "0.60 x haproxy" in line] == ["ok"]
+    assert [line.split()[-2:] for line in lines if "0.85 x nutcracker" in line] == [["MISSED", "-"]]
+    assert [line.split()[-2:] for line in lines if "0.60 x haproxy" in line] == [["ok", "-"]]
+
+
+def test_the_text_tells_what_the_floor_has_in_the_same_place():
+    records = run("c50-get", sidecar=[1.0, 1.0], nutcracker=[2.0, 2.0], floor=[0.5, 0.5])
+    lines = report.text(records, ROWS, "sidecar", ["sidecar"]).splitlines()
+    assert [line.split()[-2:] for line in lines if "0.85 x nutcracker" in line] == [["ok", "0.25"]]
 
 
 def test_the_picture_is_an_svg_with_every_contender():
