@@ -73,7 +73,8 @@ def absolute(records):
 
 def required(records, verdicts):
     """The last column tells what the floor has in the same place: how near the bound anything can come."""
-    yield f"{'workload':<13}{'figure':<13}{'required':<24}{'median':>7}   {'quartiles':<13}{'':<8}{'floor':>5}"
+    head = f"{'workload':<13}{'figure':<13}{'required':<24}{'median':>7}   {'quartiles':<13}"
+    yield f"{head}{'':<8}{'floor':>5}"
     for each in verdicts:
         spread = f"{each.ratio.low:.2f}-{each.ratio.high:.2f}"
         needed = each.requirement
