@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import signal
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +64,8 @@ def builds(options):
 def opened(options):
     """A stand whose contenders pair replies and clients rightly; all is stopped in the end."""
     processes.raise_descriptor_limit()
+    # Ended from outside, it still stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     peers = [each for each in PEERS if options.contenders is None or each in options.contenders.split(",")]
     with contextlib.ExitStack() as stack:
         stack.enter_context(processes.machine_to_ourselves())
