@@ -8,8 +8,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 def pytest_addoption(parser):
     group = parser.getgroup("sidecar")
-    group.addoption("--conversations", type=int, default=500, help="random conversations to compare")
+    group.addoption("--conversations", type=int, default=3000, help="random conversations to compare")
     group.addoption("--seed", type=int, default=1, help="seed of the random conversations")
+    group.addoption("--only", help="the one random conversation to hold, as a failure names it: tls:17")
     group.addoption(
         "--rounds", type=int, default=1, help="of each fault under load; more than one also runs rarer kinds"
     )

@@ -1,279 +1,184 @@
 """Random conversations that have only one right answer.
 
-What could race is kept out: once anybody has blocked, clients touch shared keys only to serve blocked calls
-(one push at a time), publish nothing, and work on keys of their own. UNSUBSCRIBE names its channels. Times
-and random picks are not used.
+What could race is kept out. Whoever has blocked may be served at a time of somebody else's choosing, so it
+touches keys of its own and publishes nothing, until it comes back on a new connection; a blocked client is
+served by one command alone. Steps that go out together touch keys of their clients' own.
 """
 
 import dataclasses
 import random
 
-from differential.conversation import Conversation, step
+from differential.conversation import EVERYBODY, Action, Conversation, Step, step
+from differential.menus import BEFORE_IT_DISCARD, Menus
 
-CHANNELS = ("ch", "news", "a-channel")
-PATTERNS = ("c*", "*", "n?ws")
-RECONFIGURING = {
-    "HELLO",
-    "SUBSCRIBE",
-    "PSUBSCRIBE",
-    "SSUBSCRIBE",
-    "UNSUBSCRIBE",
-    "PUNSUBSCRIBE",
-    "SUNSUBSCRIBE",
-}
+CUTS_MAX = 5
+SHORT = 120  # bytes that may be sent one by one
 
 
 @dataclasses.dataclass
 class Client:
-    """What the generator must know of a client to stay deterministic. Approximate is enough."""
+    """What the generator must know of a client to stay deterministic. It errs on the careful side."""
 
     name: str
-    protocol: int
+    user: object = None  # a modes.User; None: nobody yet, or nobody has to log in
     multi: bool = False
     subscribed: bool = False
     silent: bool = False
-    blocked: bool = False  # at any time: what is queued behind runs when somebody serves it
+    resp3: bool = False  # has ever spoken RESP3 on this connection
+    blocked: bool = False  # has ever blocked: what is queued behind runs when somebody serves it
+    holding: bool = False  # half a command is on its way
+    there: bool = True
 
-
-@dataclasses.dataclass(frozen=True)
-class Turn:
-    client: str
-    commands: tuple
+    def renew(self):
+        self.__init__(self.name)
 
 
 class Generator:
-    def __init__(self, seed, protocol):
+    def __init__(self, seed, world):
         self.random = random.Random(seed)
-        names = "ABC"[: self.random.choice((1, 2, 2, 3))]
-        self.protocol = protocol
-        self.clients = [Client(name, protocol) for name in names]
-        self.serial = 0
+        self.world = world
+        names = "ABCD"[: self.random.choice((1, 2, 2, 3, 3, 4))]
+        self.clients = [Client(name) for name in names]
+        self.menus = Menus(self.random, world, self.clients)
 
-    def turns(self):
-        return [self._turn() for _ in range(self.random.randint(4, 20))]
+    def conversation(self, title):
+        steps = [one for client in self.clients for one in self._hello(client)]
+        for _ in range(self.random.randint(4, 16)):
+            steps += self._act()
+        options = {"resp2"} | ({"password", "unauthenticated"} if self.world.users else set())
+        return Conversation(title, tuple(steps), frozenset(options))
+
+    def _chance(self, probability):
+        return self.random.random() < probability
+
+    def _hello(self, client):
+        commands = []
+        if self.world.users and self._chance(0.7):
+            commands.append(self.menus.log_in(client, self.random.choice(self.world.users)))
+        if self._chance(0.45):
+            client.resp3 = True
+            commands.append(("HELLO", 3))
+        return [step(client.name, *commands, wait=0)] if commands else []
+
+    # What happens next.
+
+    def _act(self):
+        acts = {self._turn: 70, self._together: 12, self._leave: 4, self._inline: 4, self._timeout: 2}
+        if any(one.blocked for one in self.clients):
+            acts[self._serve] = 40
+        if self.world.restarts:
+            acts[self._restart] = 14
+        return self.random.choices(list(acts), acts.values())[0]()
 
     def _turn(self):
         client = self.random.choice(self.clients)
-        if not client.blocked and self._anybody_blocked() and self.random.random() < 0.4:
-            # Alone: what waits behind the served call runs at a time of its own.
-            return Turn(client.name, (self._serve_blocked(),))
-        count = self.random.choice((1, 1, 2, 3, 5, 9))
+        if not client.there:
+            return self._come_back(client)
+        one = step(client.name, *self._commands(client), wait=0)
+        if client.holding or not self._chance(0.05):
+            client.holding = False
+            return [self._cut(one)]
+        client.holding = True
+        return [self._cut(one.but(hold=self.random.randrange(len(one.data))))]
+
+    def _cut(self, one):
+        end = one.hold if one.hold >= 0 else len(one.data)
+        if self._chance(0.6) or end < 2:
+            return one
+        if end <= SHORT and self._chance(0.3):
+            return one.but(cuts=tuple(range(1, end)))
+        count = self.random.randint(1, min(CUTS_MAX, end - 1))
+        return one.but(cuts=tuple(sorted(self.random.sample(range(1, end), count))))
+
+    def _commands(self, client, alone=True):
+        """alone: nobody else is sent anything at the same time."""
         commands = []
-        for _ in range(count):
-            command = self._command(client)
-            if command[0] in RECONFIGURING or command[:2] == ("CLIENT", "REPLY"):
-                # Redis executes them at EXEC and garbles EXEC's own reply: kept out of transactions.
+        for _ in range(self.random.choice((1, 1, 1, 2, 3, 5, 9))):
+            command = self.menus.command(client, alone)
+            if command[:2] in BEFORE_IT_DISCARD or command[:1] in BEFORE_IT_DISCARD:
+                # What the sidecar refuses in a transaction, as the README says, stays out of them.
                 commands.append(("DISCARD",))
-            if command[:2] == ("CLIENT", "REPLY"):
-                client.silent = command[2] != "ON"
+                client.multi = False
             commands.append(command)
-        if self.random.random() < 0.1:
-            commands += self._whole_transaction(client)
+            if client.user is not None and client.user.dbs and command[0] in ("AUTH", "HELLO"):
+                commands.append(("SELECT", self.random.choice(client.user.dbs)))
+        if self._chance(0.12):
+            commands += self.menus.whole_transaction(client, alone)
         if client.silent and not client.blocked:
             # Its answer tells that the turn is over, before anybody else has theirs.
             commands += [("DISCARD",), ("CLIENT", "REPLY", "ON")]
             client.silent = client.multi = False
-        return Turn(client.name, tuple(commands))
+        return commands
 
-    def _anybody_blocked(self):
-        return any(one.blocked for one in self.clients)
+    def _together(self):
+        able = [one for one in self.clients if one.there and not one.blocked and not one.holding]
+        if len(able) < 2:
+            return self._turn()
+        chosen = self.random.sample(able, self.random.randint(2, len(able)))
+        steps = [
+            self._cut(step(one.name, *self._commands(one, alone=False), wait=0, together=True))
+            for one in chosen
+        ]
+        return [*steps[:-1], steps[-1].but(together=False)]
 
-    # Which command.
+    def _leave(self):
+        """In the middle of whatever it was doing."""
+        client = self.random.choice(self.clients)
+        if not client.there:
+            return self._come_back(client)
+        client.there = False
+        steps = [Step(client.name, action=Action.CLOSE)]
+        return steps + self._come_back(client) if self._chance(0.5) else steps
 
-    def _command(self, client):
-        makers = {
-            self._data: 50,
-            self._error: 6,
-            self._transaction: 14,
-            self._connection: 10,
-            self._publish: 4,
-        }
-        if not client.multi:
-            makers |= {self._blocking: 5, self._subscription: 5, self._mode: 4}
-        return self.random.choices(list(makers), makers.values())[0](client)
+    def _come_back(self, client):
+        client.renew()
+        return [Step(client.name, action=Action.OPEN), *self._hello(client)]
 
-    def _key(self, client, kind):
-        shared = not self._anybody_blocked()
-        owner = "" if shared and self.random.random() < 0.6 else client.name
-        return f"{kind}{owner}{self.random.randint(0, 2)}"
+    def _inline(self):
+        client = self.random.choice(self.clients)
+        if client.blocked or client.holding or not client.there:
+            return self._turn()
+        line = self.random.choice(self.menus.inline(client))
+        return [self._cut(Step(client.name, raw=line.encode() + self.random.choice((b"\n", b"\r\n"))))]
 
-    def _value(self):
-        self.serial += 1
-        return self.random.choice((f"v{self.serial}", str(self.serial), "", "\r\n$3\r\n", "x" * 3000))
+    def _timeout(self):
+        """A call that nobody serves."""
+        client = self.random.choice(self.clients)
+        if client.blocked or client.holding or client.silent or not client.there:
+            return self._turn()
+        return [step(client.name, self.random.choice(self.menus.unserved()), wait=1)]
 
-    def _data(self, client):
-        kind = self.random.choice("shlez")
-        key, value = self._key(client, kind), self._value()
-        wrong = self._key(client, self.random.choice("shlez"))
-        choices = {
-            "s": [
-                ("SET", key, value),
-                ("GET", key),
-                ("INCR", key),
-                ("APPEND", key, value),
-                ("STRLEN", key),
-                ("MGET", key, wrong, "none"),
-                ("DEL", key),
-                ("SET", key, 1, "NX"),
-                ("GETDEL", key),
-                ("TTL", key),
-                ("EXPIRE", key, 1000),
-            ],
-            "h": [
-                ("HSET", key, "f", value),
-                ("HGETALL", key),
-                ("HGET", key, "f"),
-                ("HINCRBY", key, "n", 2),
-                ("HDEL", key, "f", "n"),
-            ],
-            "l": [
-                ("RPUSH", key, value),
-                ("LPUSH", key, value, "y"),
-                ("LRANGE", key, 0, -1),
-                ("LPOP", key),
-                ("LLEN", key),
-                ("RPOP", key, 2),
-            ],
-            "e": [
-                ("EVAL", "return {KEYS[1],ARGV[1]}", 1, key, value),
-                ("EVAL", "return redis.call('INCR',KEYS[1])", 1, f"n{key}"),
-                ("SADD", f"i{key}", self.serial % 5),
-                ("SMEMBERS", f"i{key}"),
-                ("EXISTS", key, wrong),
-                ("TYPE", key),
-                ("XADD", f"x{key}", f"{self.serial}-1", "f", value),
-                ("XLEN", f"x{key}"),
-                ("XRANGE", f"x{key}", "-", "+"),
-            ],
-            "z": [
-                ("ZADD", key, self.serial % 3 + 0.5, f"m{self.serial % 4}"),
-                ("ZSCORE", key, "m1"),
-                ("ZRANGE", key, 0, -1, "WITHSCORES"),
-                ("ZPOPMIN", key),
-                ("ZINCRBY", key, 1, "m1"),
-            ],
-        }
-        return self.random.choice(choices[kind] + [(choices[kind][0][0], wrong, *choices[kind][0][2:])])
+    def _serve(self):
+        able = [one for one in self.clients if one.there and not one.blocked and not one.holding]
+        if not able:
+            return self._leave()
+        client = self.random.choice(able)
+        return [step(client.name, self.menus.serve(), wait=0)]
 
-    def _error(self, client):
-        key = self._key(client, "s")
-        return self.random.choice(
-            [
-                ("NOSUCH", key),
-                ("GET",),
-                ("SET", key),
-                ("EXEC", "x"),
-                ("SELECT", "abc"),
-                ("CLIENT", "NOSUCH"),
-                ("EVAL", "bad(", 0),
-                ("HSET", key, "f"),
-                ("SELECT", 16),
-                ("BLPOP", key, "abc"),
-                ("CLIENT", "SETNAME", "bad name"),
-                ("PING", "a", "b"),
-            ]
-        )
+    def _restart(self):
+        """Clients of the sidecar keep what they told it last; plain Redis is told again."""
+        steps = []
+        for client, key in zip(self.clients, ("b0", "b1", None, None)):
+            if client.blocked or not client.there:
+                if client.there:
+                    steps.append(Step(client.name, action=Action.CLOSE))
+                client.renew()
+                steps.append(Step(client.name, action=Action.OPEN))
+            client.renew()
+            steps.append(step(client.name, ("RESET",), wait=0))
+            steps.append(step(client.name, *self._lasting(client, key), wait=0, lasting=True))
+        return [*steps, Step(EVERYBODY, action=self.random.choice((Action.RESTART, Action.RESTART_EMPTY)))]
 
-    def _transaction(self, client):
-        weights = {
-            ("MULTI",): 6,
-            ("EXEC",): 8 if client.multi else 1,
-            ("DISCARD",): 2,
-            ("UNWATCH",): 2,
-            ("WATCH", self._key(client, "s"), self._key(client, "l")): 4,
-        }
-        command = self.random.choices(list(weights), weights.values())[0]
-        if command[0] == "MULTI":
-            client.multi = True
-        elif command[0] in ("EXEC", "DISCARD"):
-            client.multi = False
-        return command
-
-    def _whole_transaction(self, client):
-        inner = [self._data(client) for _ in range(self.random.randint(0, 4))]
-        if self.random.random() < 0.2:
-            inner.append(self._error(client))
-        client.multi = False
-        return [("MULTI",), *inner, self.random.choice([("EXEC",), ("EXEC",), ("DISCARD",)])]
-
-    def _connection(self, client):
-        command = self.random.choice(
-            [
-                ("PING",),
-                ("PING", self._value()),
-                ("ECHO", self._value()),
-                ("CLIENT", "GETNAME"),
-                ("CLIENT", "SETNAME", f"name{self.serial}"),
-                ("SELECT", self.random.randint(0, 3)),
-                ("RESET",),
-                ("ACL", "WHOAMI"),
-            ]
-        )
-        if command[0] == "RESET":
-            client.multi = client.subscribed = client.silent = False
-            client.protocol = 2
-        return command
-
-    def _mode(self, client):
-        return self.random.choice(
-            [
-                ("HELLO", self.random.choice((2, 3))),
-                ("HELLO", "9"),
-                ("CLIENT", "REPLY", "SKIP"),
-                ("CLIENT", "REPLY", "OFF"),
-                ("CLIENT", "REPLY", "ON"),
-                ("CLIENT", "REPLY", "ON"),
-            ]
-        )
-
-    def _publish(self, client):
-        # In a transaction the client's own messages come as in 7.2, not 7.0 (see the pubsub scenarios).
-        own_message = client.multi and client.protocol == 3
-        if self._anybody_blocked() or own_message:
-            return ("PING",)
-        return ("PUBLISH", self.random.choice(CHANNELS), self._value())
-
-    def _subscription(self, client):
-        verb = self.random.choice(
-            ("SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE")
-        )
-        names = PATTERNS if verb.startswith("P") else CHANNELS
-        return (verb, *self.random.sample(names, self.random.choice((1, 1, 2))))
-
-    def _blocking(self, client):
-        client.blocked = True
-        key = f"b{self.random.randint(0, 1)}"
-        return self.random.choice(
-            [
-                ("BLPOP", key, 0),
-                ("BRPOP", f"{key}x", key, 0),
-                ("BLMPOP", 0, 1, key, "LEFT"),
-                ("BLMOVE", key, f"moved{client.name}", "LEFT", "RIGHT", 0),
-                ("BZPOPMIN", f"bz{key}", 0),
-                ("BLPOP", f"l{client.name}0", 0),
-            ]
-        )
-
-    def _serve_blocked(self):
-        key = f"b{self.random.randint(0, 1)}"
-        return self.random.choice(
-            [
-                ("RPUSH", key, self._value()),
-                ("LPUSH", key, self._value(), "second"),
-                ("ZADD", f"bz{key}", 1, f"m{self.serial}"),
-            ]
-        )
-
-
-def conversation(title, turns):
-    return Conversation(title, tuple(step(turn.client, *turn.commands, wait=0) for turn in turns))
-
-
-def smaller(turns):
-    """All plans with one turn, or one command, less."""
-    for index in range(len(turns)):
-        yield turns[:index] + turns[index + 1 :]
-    for index, turn in enumerate(turns):
-        for dropped in range(len(turn.commands) if len(turn.commands) > 1 else 0):
-            commands = turn.commands[:dropped] + turn.commands[dropped + 1 :]
-            yield [*turns[:index], dataclasses.replace(turn, commands=commands), *turns[index + 1 :]]
+    def _lasting(self, client, key):
+        commands = [("SELECT", self.random.randrange(self.world.dbs)), ("CLIENT", "SETNAME", client.name)]
+        if self._chance(0.5):
+            client.resp3 = True
+            commands.append(("HELLO", 3))
+        if self._chance(0.3):
+            commands.append(("SUBSCRIBE", "ch", f"own{client.name}"))
+            commands.append(("PSUBSCRIBE", "n*"))
+            client.subscribed = True
+        elif key and self._chance(0.4):
+            commands.append(("BLPOP", key, 0))
+            client.blocked = True
+        return commands

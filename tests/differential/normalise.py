@@ -20,6 +20,7 @@ REASONS = {
     "scan": "cursors depend on the hash seed: elements are compared, the final cursor too",
     "pattern_order": "a message that matches several patterns of a client comes once for each, in the order"
     " of a hash table seeded at random",
+    "refusal": "a named user's refused command: the sidecar adds the rule to Redis's own words",
     "error_code": "CLIENT TRACKING with REDIRECT is not possible through the sidecar: only the error"
     " code is compared",
 }
@@ -104,11 +105,16 @@ def _pattern_message(frame):
     return children(frame)[1][2:]
 
 
+def refusal(frame):
+    return frame.replace(b" (sidecar policy: user-readonly)\r\n", b"\r\n") if frame[:1] == b"-" else frame
+
+
 BY_NAME = {name: globals()[name] for name in REASONS if name != "pattern_order"}
 
 
 def hellos(frames):
-    return [hello(frame) if HELLO_REPLY.match(frame) else frame for frame in frames]
+    """What may differ in any frame, whatever it answers."""
+    return [hello(frame) if HELLO_REPLY.match(frame) else refusal(frame) for frame in frames]
 
 
 def automatic(command):
@@ -125,7 +131,7 @@ def normalise(step, frames):
     """The frames a step's own client received, as they are compared."""
     if step.normaliser:
         return [BY_NAME[step.normaliser](frame) for frame in frames]
-    if len(step.commands) != len(frames):
+    if len(step.names) != len(frames):
         return hellos(frames)
-    names = map(automatic, step.commands)
-    return [BY_NAME[name](frame) if name else frame for name, frame in zip(names, frames)]
+    names = map(automatic, step.names)
+    return [BY_NAME[name](frame) if name else frame for name, frame in zip(names, hellos(frames))]

@@ -7,174 +7,208 @@ and at the end a PING on every connection shows that there is nothing more.
 """
 
 import dataclasses
-import time
 
-from differential.conversation import Step
+from differential.conversation import Action, step
 from differential.normalise import hellos, normalise, pattern_order
-from support import encode, eventually
-from support.wire import Closed, RawClient, is_message_push
+from differential.notation import write_step
+from differential.side import After, ReferenceStuck, follow, settle
+from support import eventually
 
-DEADLINE = 10.0
+RESTARTS = {Action.RESTART: True, Action.RESTART_EMPTY: False}  # whether the data come back
 
-
-class ReferenceStuck(Exception):
-    """Plain Redis does not answer as the conversation says: the conversation is wrong."""
-
-
-@dataclasses.dataclass
-class Outcome:
-    """What one step brought to one client."""
-
-    frames: list = dataclasses.field(default_factory=list)
-    messages: list = dataclasses.field(default_factory=list)  # RESP3 pushes other than confirmations
-    closed: bool = False
+__all__ = ["Difference", "ReferenceStuck", "run"]
 
 
-class Side:
-    """One of the two servers: connections of the clients, and a direct connection to its Redis."""
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    after: tuple  # steps; none at the end
+    what: str  # frame, message, closing, blocked, data
+    client: str
+    expected: str
+    got: str
+    racing: bool = False  # plain Redis let clients run side by side: the order may well differ
 
-    def __init__(self, address, redis, protocol, fragment=0, cut=0):
-        self.address, self.redis, self.protocol, self.fragment, self.cut = (
-            address,
-            redis,
-            protocol,
-            fragment,
-            cut,
-        )
-        self.control = redis.client()
-        self.clients = {}
-        self.bystander = None
+    @property
+    def signature(self):
+        """What stays the same while a conversation shrinks."""
+        return self.what, category(self.expected), category(self.got)
 
-    def open(self, names, password=None):
-        for name in names:
-            client = self.clients[name] = RawClient(self.address, timeout=DEADLINE)
-            if self.protocol == 3:
-                auth = ("AUTH", "default", password) if password else ()
-                client.send(encode("HELLO", 3, *auth))
-                assert client.read_frame()[:1] == b"%"
-            elif password:
-                assert client.command("AUTH", password) == "OK"
+    def __str__(self):
+        who = f" of client {self.client}" if self.client else ""
+        after = "\n       ".join(map(write_step, self.after)) or "the end"
+        return f"after  {after}\n{self.what}{who}\n  expected {self.expected}\n  got      {self.got}"
 
-    def perform(self, step):
-        client = self.clients[step.client]
-        if step.action == "close":
-            client.close()
-            del self.clients[step.client]
-        else:
-            for part in self._parts(step.data):
-                client.send(part)
-                self._give_way(part is not step.data)
 
-    def _parts(self, data):
-        if self.fragment:
-            return [data[start : start + self.fragment] for start in range(0, len(data), self.fragment)]
-        return [data[: self.cut], data[self.cut :]] if self.cut else [data]
+def category(text):
+    """The type of a frame, the word of an error."""
+    return text.split(" ")[0] if text.startswith("b'-") else text[:3]
 
-    def _give_way(self, cut):
-        """A fragment is read alone when somebody else is answered before the next is sent."""
-        if cut:
-            self.bystander = self.bystander or RawClient(self.address)
-            self.bystander.command("PING")
 
-    def control_command(self, *args):
-        """A conversation may kill every connection of plain Redis, this one too."""
+def run(conversation, reference, subject, protocol=2, password=None):
+    """None, or a Difference. reference and subject are Sides."""
+    return Comparison(conversation, reference, subject).run(protocol, password)
+
+
+class Comparison:
+    def __init__(self, conversation, reference, subject):
+        self.conversation, self.reference, self.subject = conversation, reference, subject
+        self.sides = (reference, subject)
+        self.racing = False
+
+    def run(self, protocol, password):
         try:
-            return self.control.command(*args)
-        except Closed:
-            self.control = self.redis.client()
-            return self.control.command(*args)
+            for side in self.sides:
+                for name in self.conversation.clients:
+                    side.open(name)
+                    side.log_in(name, protocol, password)
+            found = self._steps()
+        finally:
+            for side in self.sides:
+                side.close()
+        found = found or self._left_behind()
+        if found or "no-digest" in self.conversation.options:
+            return found
+        return self._data()
 
-    def blocked(self):
-        text = self.control_command("INFO", "clients")
-        return int(text.split(b"blocked_clients:")[1].split(b"\r\n")[0])
+    def _steps(self):
+        fences = [step(name, ("PING", f"end-of-{name}"), together=True) for name in self.conversation.clients]
+        for group in [*self.conversation.groups(), fences]:
+            usable = [one for one in group if self._usable(one)]
+            found = self._group(usable) if usable else None
+            if found:
+                return dataclasses.replace(found, racing=self.racing)
+        return None
 
-    def close(self):
-        for client in self.clients.values():
-            client.close()
-        self.control.close()
-        if self.bystander:
-            self.bystander.close()
+    def _usable(self, one):
+        if one.action is Action.OPEN:
+            return one.client not in self.reference.clients or self.reference.clients[one.client].closed
+        if one.action in RESTARTS:
+            return True
+        return one.client in self.reference.clients and not self.reference.clients[one.client].closed
+
+    def _group(self, steps):
+        first = steps[0]
+        if first.action is Action.SEND:
+            return self._send(steps)
+        if first.action in RESTARTS:
+            return self._restart(RESTARTS[first.action], steps)
+        for side in self.sides:
+            if first.client in side.clients:
+                side.close_client(first.client)
+            if first.action is Action.OPEN:
+                side.open(first.client)
+        settle(self.reference, ())
+        return self._gone(steps) or self._blocked(steps)
+
+    def _send(self, steps):
+        holding = {one.client for one in steps if one.client in self.reference.held or one.hold >= 0}
+        self.reference.send(steps, cut=False)
+        wanted = settle(self.reference, steps)
+        self.subject.send(steps, cut=True)
+        got = follow(self.subject, wanted)
+        named = {one.client: one for one in steps if one.client not in holding}
+        self._watch_for_races(steps, wanted)
+        for name in wanted:
+            found = difference(steps, name, named.get(name), wanted[name], got[name])
+            if found:
+                return found
+        for side in self.sides:
+            side.lasting += [one for one in steps if one.lasting]
+        return self._blocked(steps) if self.reference.blocked() else None
+
+    def _watch_for_races(self, steps, wanted):
+        """Whoever is served runs what waits behind; together with others that is a race."""
+        senders = {one.client for one in steps}
+        served = [name for name, outcome in wanted.items() if outcome.frames and name not in senders]
+        if len(served) > 1 or (served and (len(steps) > 1 or len(steps[0].commands) != 1)):
+            self.racing = True
+
+    def _restart(self, keep, after):
+        for side in self.sides:
+            if keep:
+                side.control.command("SAVE")
+            side.redis.kill()
+            if not keep:
+                (side.redis.directory / "dump.rdb").unlink(missing_ok=True)
+        self.reference.redis.start()
+        self.subject.redis.start(wait_ready=self.subject.after_restart is After.RECONNECT)
+        for side in self.sides:
+            if side.after_restart is After.RECONNECT:
+                side.reconnect()
+        return self._blocked(after) or self._subscribed(after)
+
+    # What is known only behind the sidecar.
+
+    def _blocked(self, after):
+        wanted = self.reference.blocked()
+        return self._becomes("blocked", after, wanted, self.subject.blocked)
+
+    def _subscribed(self, after):
+        wanted, patterns = self.reference.subscribed()
+
+        def seen():
+            names, others = self.subject.subscribed()
+            return (names & wanted, min(others, patterns))
+
+        return self._becomes("subscribed", after, (wanted, patterns), seen)
+
+    def _gone(self, after):
+        there = sum(not client.closed for client in self.subject.clients.values())
+        return self._becomes("clients", after, there, self.subject.count_clients)
+
+    def _left_behind(self):
+        """The next conversation must not meet what this one has left."""
+        settle(self.reference, ())
+        return self._gone(()) or self._blocked(())
+
+    def _becomes(self, what, after, wanted, seen):
+        last = None
+
+        def reached():
+            nonlocal last
+            last = seen()
+            return last == wanted
+
+        try:
+            eventually(reached, self.subject.patience, interval=0.001)
+        except AssertionError:
+            return Difference(after, what, "", repr(wanted), repr(last))
+        return None
+
+    def _data(self):
+        digests = [lambda side=side: side.control.command("DEBUG", "DIGEST") for side in self.sides]
+        try:
+            eventually(lambda: digests[0]() == digests[1](), min(2, self.subject.patience))
+        except AssertionError:
+            return Difference((), "data", "", *(str(dump(side.control)) for side in self.sides))
+        return None
 
 
-def collect(client, outcome):
-    frames = client.available()
-    for frame in frames:
-        (outcome.messages if is_message_push(frame) else outcome.frames).append(frame)
-    changed = bool(frames) or client.closed != outcome.closed
-    outcome.closed = client.closed
-    return changed
-
-
-def settle(side, step):
-    """Everything the reference has to say after a step."""
-    outcomes = {name: Outcome() for name in side.clients}
-    deadline = time.monotonic() + DEADLINE
-    quiet, enough = 0, 2 + len(step.data) // 8192  # Redis reads a long write in several turns.
-    while quiet < enough or len(outcomes.get(step.client, Outcome()).frames) < step.wait:
-        if time.monotonic() > deadline:
-            raise ReferenceStuck(f"plain Redis answered {outcomes} to {step}")
-        side.control_command("PING")
-        changes = [collect(client, outcomes[name]) for name, client in side.clients.items()]
-        partial = any(client.partial for client in side.clients.values() if not client.closed)
-        quiet = 0 if any(changes) or partial else quiet + 1
-    return outcomes
-
-
-def follow(side, expected):
-    """As much from the other side as the reference had, or what there is at the deadline."""
-    outcomes = {}
-    deadline = time.monotonic() + DEADLINE
-    for name, wanted in expected.items():
-        outcome = outcomes[name] = Outcome()
-        client = side.clients[name]
-        while lacks(outcome, wanted) and not outcome.closed and time.monotonic() < deadline:
-            client.wait_readable(0.02)
-            collect(client, outcome)
-        collect(client, outcome)
-    return outcomes
-
-
-def lacks(outcome, wanted):
-    return (
-        len(outcome.frames) < len(wanted.frames)
-        or len(outcome.messages) < len(wanted.messages)
-        or outcome.closed < wanted.closed
-    )
-
-
-def fences(conversation):
-    return [Step(name, encode("PING", f"end-of-{name}"), ("PING",)) for name in conversation.clients]
-
-
-def difference(step, wanted, got):
-    """None, or a text that shows both."""
-    for name, one in wanted.items():
-        other = got[name]
-        own = name == step.client
-        frames = [
-            pattern_order(normalise(step, side.frames) if own else hellos(side.frames))
-            for side in (one, other)
-        ]
-        messages = [pattern_order(side.messages) for side in (one, other)]
-        for what, left, right in (("frame", *frames), ("message", *messages)):
-            if left != right:
-                return f"client {name}, {first_difference(what, left, right)}"
-        if one.closed != other.closed:
-            last = short(other.frames[-1:])
-            return f"client {name}: plain Redis {closes(one)}, got {closes(other)} after {last}"
+def difference(after, name, one, wanted, got):
+    """one: the client's own step, unless held bytes make it unknown whose the frames are."""
+    kept = [normalise(one, each.frames) if one else hellos(each.frames) for each in (wanted, got)]
+    frames = [pattern_order(each) for each in kept]
+    messages = [pattern_order(each.messages) for each in (wanted, got)]
+    for what, left, right in (("frame", *frames), ("message", *messages)):
+        if left != right:
+            expected, other = first_difference(left, right)
+            return Difference(after, what, name, expected, other)
+    if wanted.closed != got.closed:
+        return Difference(after, "closing", name, closes(wanted), f"{closes(got)}, {short(got.frames[-1:])}")
     return None
 
 
 def closes(outcome):
-    return "closes" if outcome.closed else "keeps open"
+    return "closed" if outcome.closed else "open"
 
 
-def first_difference(what, left, right):
+def first_difference(left, right):
     index = next(
         (i for i, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right))
     )
-    expected, got = short(left[index : index + 1]), short(right[index : index + 1])
-    return f"{what} {index} (of {len(left)} / {len(right)})\n  expected {expected}\n  got      {got}"
+    return tuple(
+        f"{short(side[index : index + 1])}   (number {index} of {len(side)})" for side in (left, right)
+    )
 
 
 def short(frames):
@@ -183,63 +217,9 @@ def short(frames):
     return repr(frames[0]) if len(frames[0]) < 600 else f"{frames[0][:300]!r}..{len(frames[0])} bytes"
 
 
-def digest(redis):
-    return redis.command("DEBUG", "DIGEST")
-
-
-def run(conversation, reference, subject, password=None):
-    """None, or how the subject differed. reference and subject are Sides."""
-    try:
-        for side in (reference, subject):
-            side.open(conversation.clients, password)
-        for step in [*conversation.steps, *fences(conversation)]:
-            if step.client not in reference.clients or reference.clients[step.client].closed:
-                continue
-            found = run_step(step, reference, subject)
-            if found:
-                return f"after step {step}\n{found}"
-    finally:
-        reference.close()
-        subject.close()
-    if "no-digest" not in conversation.options:
-        return compare_data(reference.redis, subject.redis)
-    return None
-
-
-def run_step(step, reference, subject):
-    reference.perform(step)
-    wanted = settle(reference, step)
-    subject.perform(step)
-    got = follow(subject, wanted)
-    found = difference(step, wanted, got)
-    if found:
-        return found
-    blocked = reference.blocked()
-    if blocked or step.action == "close":
-        return wait_blocked(subject, blocked)
-    return None
-
-
-def wait_blocked(subject, count):
-    try:
-        eventually(lambda: subject.blocked() == count, 3)
-    except AssertionError:
-        return f"plain Redis has {count} blocked clients, the Redis behind has {subject.blocked()}"
-    return None
-
-
-def compare_data(redis, other):
-    try:
-        eventually(lambda: digest(redis) == digest(other), 2)
-    except AssertionError:
-        return f"the data differ afterwards: {dump(redis)} against {dump(other)}"
-    return None
-
-
-def dump(redis):
-    with redis.client() as client:
-        names = sorted(client.command("KEYS", "*"))
-        return [
-            (name, client.command("TYPE", name), client.command("OBJECT", "ENCODING", name))
-            for name in names[:50]
-        ]
+def dump(control):
+    names = sorted(control.command("KEYS", "*"))
+    return [
+        (name, control.command("TYPE", name), control.command("OBJECT", "ENCODING", name))
+        for name in names[:50]
+    ]

@@ -3,8 +3,7 @@
 import pytest
 
 from differential.conversation import Conversation, step
-from differential.pairs import MODES
-from differential.runner import run
+from differential.modes import MODES
 
 # Change the server, the mode of the connection, or say something that is true of this process only.
 LEFT_OUT = {
@@ -42,12 +41,11 @@ NOT_ENOUGH = 8  # differences that are shown before the rest is left out
 
 def compare_each(pairs, mode, conversations):
     """All commands are tried, so that one run shows every difference."""
-    pair, found = pairs.get(mode.flags), []
-    for conversation in conversations(pair.plain):
-        difference = run(conversation, *pair.sides(mode.protocol))
+    found = []
+    for conversation in conversations(pairs.get(mode.servers).plain):
+        difference = pairs.compare("every command", mode.servers, conversation, mode.protocol)
         if difference:
             found.append(f"{conversation.title}: {difference}")
-            pair = pairs.get(mode.flags)
         if len(found) == NOT_ENOUGH:
             break
     if found:

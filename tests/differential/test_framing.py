@@ -2,11 +2,11 @@
 
 import pytest
 
-from differential.conversation import Conversation, Step, parse, step
-from differential.pairs import MODES, PARTS
-from differential.runner import run
-from support import encode
+from differential.conversation import Conversation, fragmented, step
+from differential.modes import MODES
+from differential.notation import parse
 
+PARTS = (1, 1000, 16_383, 16_384, 65_536, 300_000)  # sizes around the buffers of both servers
 FRAGMENTED = """
 == every class of command
 A: SET k v | GET k | HSET h a 1 b 2 | HGETALL h | MULTI | INCR n | GET n | EXEC
@@ -21,37 +21,36 @@ A raw: "*1\\r\\n$4\\r\\nPING\\r\\n*2\\r\\n$3\\r\\nGET\\r\\n$x\\r\\n"
 CONVERSATIONS = parse(FRAGMENTED, "fragments")
 
 
-def compare(pairs, mode, conversation, **options):
-    pair = pairs.get(mode.flags)
-    found = run(conversation, *pair.sides(mode.protocol, **options))
+def compare(pairs, mode, conversation):
+    found = pairs.compare("framing", mode.servers, conversation, mode.protocol)
     if found:
-        pytest.fail(f"{conversation}\n{options}\n{found}\n{pair.log_tail()}", pytrace=False)
+        pytest.fail(f"{conversation.title}\n{found}\n{pairs.get(mode.servers).log_tail()}", pytrace=False)
 
 
 @pytest.mark.parametrize("mode", MODES[:3], ids=lambda mode: mode.name)
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 16, 61])
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda c: c.title)
 def test_fragments_of_a_size(pairs, mode, size, conversation):
-    compare(pairs, mode, conversation, fragment=size)
+    compare(pairs, mode, fragmented(conversation, size))
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda c: c.title)
 def test_cut_once_at_every_byte(pairs, conversation):
     longest = max(len(one.data) for one in conversation.steps)
     for cut in range(1, longest):
-        compare(pairs, MODES[1], conversation, cut=cut)
+        cut_there = [one.but(cuts=(cut,) if cut < len(one.data) else ()) for one in conversation.steps]
+        compare(pairs, MODES[1], conversation.with_steps(cut_there))
 
 
 @pytest.mark.parametrize("mode", MODES[:3], ids=lambda mode: mode.name)
 def test_ten_thousand_commands_in_one_write(pairs, mode):
-    data, names = [], []
+    commands = []
     for number in range(10_000):
         command = (("SET", f"k{number}", number), ("INCR", "n"), ("GET", f"k{number - 2}"), ("NOSUCH",))[
             number % 4
         ]
-        data.append(encode(*command))
-        names.append(command[0])
-    steps = [Step("A", b"".join(data), tuple(names), wait=len(names)), step("A", ("GET", "n"))]
+        commands.append(command)
+    steps = [step("A", *commands), step("A", ("GET", "n"))]
     compare(pairs, mode, Conversation("deep pipeline", tuple(steps)))
 
 

@@ -1,65 +1,56 @@
-"""Random conversations over mixed classes.
+"""Random conversations over mixed classes, in every world (modes.py).
 
-A failure prints its seed and the smallest conversation that fails.
+A failure names the conversation, so that it can be held alone, and prints the smallest one that shows the
+same difference, as it can be pasted into a file of scenarios/.
 """
-
-import random
-import time
 
 import pytest
 
-from differential import generate
-from differential.pairs import MODES
-from differential.runner import ReferenceStuck, run
+from differential.generate import Generator
+from differential.modes import WORLDS, shares
+from differential.notation import write
+from differential.shrink import shrink
+from differential.side import DEADLINE
 
-BATCH = 25
-SHRINK_SECONDS = 40
-OPEN_MODES = [mode for mode in MODES if "open" in mode.flags]
+BATCH = 50
+SHRINKING_PATIENCE = 2.0
 
 
 def pytest_generate_tests(metafunc):
-    count = metafunc.config.getoption("--conversations")
-    metafunc.parametrize("first", range(0, count, BATCH))
+    only = metafunc.config.getoption("--only")
+    if only:
+        name, number = only.split(":")
+        cases = [(name, range(int(number), int(number) + 1))]
+    else:
+        total = metafunc.config.getoption("--conversations")
+        cases = [
+            (name, range(first, min(first + BATCH, count)))
+            for name, count in shares(total).items()
+            for first in range(0, count, BATCH)
+        ]
+    ids = [f"{name}-{numbers[0]}" for name, numbers in cases]
+    metafunc.parametrize("name, numbers", cases, ids=ids)
 
 
-def compare(pairs, mode, turns, fragment):
-    pair = pairs.get(mode.flags)
-    return run(generate.conversation("random", turns), *pair.sides(mode.protocol, fragment=fragment))
+@pytest.mark.timeout(600)
+def test_random_conversations(pairs, request, name, numbers):
+    for number in numbers:
+        hold(pairs, WORLDS[name], request.config.getoption("--seed"), number)
+    left = pairs.get(WORLDS[name].mode.servers).leaks()
+    assert not left, left
 
 
-def compare_smaller(pairs, mode, turns, fragment):
-    """What is left of a conversation may be one that plain Redis itself does not finish."""
-    try:
-        return compare(pairs, mode, turns, fragment)
-    except ReferenceStuck:
-        return None
+def hold(pairs, world, seed, number):
+    name = f"{world.mode.name}:{number}"
+    conversation = Generator(f"{seed}:{name}", world).conversation(f"seed {seed}, {name}")
 
+    def compare(one, patience=DEADLINE):
+        return pairs.compare(world.mode.name, world.mode.servers, one, patience=patience)
 
-def shrink(pairs, mode, turns, fragment):
-    deadline = time.monotonic() + SHRINK_SECONDS
-    found = None
-    progress = True
-    while progress and time.monotonic() < deadline:
-        progress = False
-        for candidate in generate.smaller(turns):
-            result = compare_smaller(pairs, mode, candidate, fragment)
-            if result:
-                turns, found, progress = candidate, result, True
-                break
-            if time.monotonic() > deadline:
-                break
-    return turns, found
-
-
-def test_random_conversations(pairs, request, first):
-    base = request.config.getoption("--seed")
-    for number in range(first, min(first + BATCH, request.config.getoption("--conversations"))):
-        seed = f"{base}:{number}"
-        mode = OPEN_MODES[number % len(OPEN_MODES)]
-        fragment = random.Random(seed).choice((0, 0, 0, 1, 7, 100))
-        turns = generate.Generator(seed, mode.protocol).turns()
-        found = compare(pairs, mode, turns, fragment)
-        if found:
-            least, why = shrink(pairs, mode, turns, fragment)
-            text = generate.conversation(f"seed {seed}, {mode.name}, fragments of {fragment}", least)
-            pytest.fail(f"--seed {base}, number {number}\n{text}\n{why or found}", pytrace=False)
+    found = compare(conversation)
+    if found:
+        log = pairs.get(world.mode.servers).log_tail()
+        least, why = shrink(conversation, found, lambda one: compare(one, SHRINKING_PATIENCE))
+        alone = f"to hold it alone: ./dev test --differential -- --seed {seed} --only {name}"
+        steps = f"{len(conversation.steps)} steps, the first difference was\n{found}"
+        pytest.fail(f"{alone}\n{write(least)}\n\n{why}\n\nbefore: {steps}\n{log}", pytrace=False)

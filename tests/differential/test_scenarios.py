@@ -1,14 +1,12 @@
 """The written conversations, each in every mode it holds for."""
 
+import dataclasses
 import pathlib
 
 import pytest
 
-from differential.conversation import parse
-from differential.pairs import modes_for
-from differential.runner import run
-
-PASSWORD = "a password"
+from differential.modes import PASSWORD, modes_for
+from differential.notation import parse, write
 
 
 def all_conversations():
@@ -21,8 +19,8 @@ def all_conversations():
 @pytest.mark.parametrize("conversation, mode", list(all_conversations()))
 def test_same_replies(pairs, conversation, mode):
     password = PASSWORD if "password" in conversation.options else None
-    pair = pairs.get(mode.flags, password)
+    servers = dataclasses.replace(mode.servers, password=password)
     given = None if "unauthenticated" in conversation.options else password
-    found = run(conversation, *pair.sides(mode.protocol), password=given)
+    found = pairs.compare("written", servers, conversation, mode.protocol, given)
     if found:
-        pytest.fail(f"{conversation}\n{found}\n{pair.log_tail()}", pytrace=False)
+        pytest.fail(f"{write(conversation)}\n{found}\n{pairs.get(servers).log_tail()}", pytrace=False)
