@@ -193,6 +193,7 @@ private:
     step client_reply(args_view args);
     step tracking(const command& c);
     void set_database(int db);
+    [[nodiscard]] bool leads_elsewhere(std::string_view db) const;
     void become(const user& who);
 
     // session_clients.cpp: CLIENT LIST, KILL, UNBLOCK over all shards

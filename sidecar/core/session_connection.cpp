@@ -50,8 +50,10 @@ session::step session::local_command(const command& c) {
             lease_tainted_ = true;
             return forward_on(*lease_, c, reply_use::sticky);
         }
-        reply_error("ERR SELECT is not possible while keys are watched or tracked through the sidecar");
-        return step::consumed;
+        if (leads_elsewhere(c.args[1])) {
+            reply_error("ERR SELECT is not possible while keys are watched or tracked through the sidecar");
+            return step::consumed;
+        }
     }
     ++shard_.stats.of(database_, c.spec->index).calls;
     ++shard_.stats.count.local_commands;
@@ -202,6 +204,16 @@ std::string session::run_select(args_view args) {
     }
     set_database(static_cast<int>(resp::parse_number(args[1]).value_or(0)));
     return std::string(ok);
+}
+
+// Whether SELECT would be granted, and for another db.
+bool session::leads_elsewhere(std::string_view db) const {
+    const auto& rules = shard_.settings().rules;
+    const auto index = resp::parse_number(db);
+    const bool granted =
+        !rules.check_select(db) ||
+        (rules.mode() == policy_mode::audit && !policy(policy_mode::open).check_select(db));
+    return granted && index && *index != database_;
 }
 
 void session::set_database(int db) {

@@ -356,7 +356,7 @@ session::step session::wrong_arity(const command& c) {
 }
 
 // An error before the command is looked at closer, as Redis rejects one: inside MULTI it makes EXEC abort,
-// and a rejected EXEC ends the transaction itself.
+// and a rejected EXEC ends the transaction itself, and what is watched.
 session::step session::reject(const command& c, std::string_view error) {
     if (c.spec->id != verb::exec) {
         if (tx_ != nullptr) return poison(c, error);
@@ -366,16 +366,16 @@ session::step session::reject(const command& c, std::string_view error) {
     const bool plain = error.substr(0, 4) == "ERR ";
     const std::string text =
         "EXECABORT Transaction discarded because of: " + std::string(plain ? error.substr(4) : error);
-    if (tx_ == nullptr) {
+    if (tx_ == nullptr && !watching_) {
         reply_error(text);
         return step::consumed;
     }
+    const std::string ending = resp::command({tx_ != nullptr ? "DISCARD" : "UNWATCH"});
     tx_.reset();
     watching_ = false;
     lease_ends_ = true;
-    const std::string discard = resp::command({"DISCARD"});
     command end = c;
-    end.bytes = discard;
+    end.bytes = ending;
     const std::uint32_t number = submit(*lease_, end, reply_use::poison);
     resp::append_error(extras_[number].text, text);
     return step::consumed;

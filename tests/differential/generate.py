@@ -22,6 +22,7 @@ class Client:
     name: str
     user: object = None  # a modes.User; None: nobody yet, or nobody has to log in
     multi: bool = False
+    watching: bool = False  # has ever watched since the last RESET
     subscribed: bool = False
     silent: bool = False
     resp3: bool = False  # has ever spoken RESP3 on this connection
@@ -99,9 +100,10 @@ class Generator:
                 # What the sidecar refuses in a transaction, as the README says, stays out of them.
                 commands.append(("DISCARD",))
                 client.multi = False
-            commands.append(command)
+            commands += [*self._before(client, command), command]
             if client.user is not None and client.user.dbs and command[0] in ("AUTH", "HELLO"):
-                commands.append(("SELECT", self.random.choice(client.user.dbs)))
+                select = ("SELECT", self.random.choice(client.user.dbs))
+                commands += [*self._before(client, select), select]
         if self._chance(0.12):
             commands += self.menus.whole_transaction(client, alone)
         if client.silent and not client.blocked:
@@ -109,6 +111,13 @@ class Generator:
             commands += [("DISCARD",), ("CLIENT", "REPLY", "ON")]
             client.silent = client.multi = False
         return commands
+
+    def _before(self, client, command):
+        """Under strict, SELECT of another db is refused in a transaction and while keys are watched."""
+        if command[0] != "SELECT" or not self.menus.strict or not (client.multi or client.watching):
+            return []
+        client.multi = client.watching = False
+        return [("DISCARD",), ("UNWATCH",)]
 
     def _together(self):
         able = [one for one in self.clients if one.there and not one.blocked and not one.holding]

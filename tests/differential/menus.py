@@ -89,6 +89,8 @@ class Menus:
         command = self.random.choices(list(weights), weights.values())[0]
         if command[0] == "MULTI":
             client.multi = True
+        elif command[0] == "WATCH":
+            client.watching = True
         elif command[0] in ("EXEC", "DISCARD"):
             client.multi = False
         return command
@@ -124,10 +126,8 @@ class Menus:
                 ("READWRITE",),
             ]
         )
-        if command[0] == "SELECT" and client.multi and self.strict:
-            return ("PING",)
         if command[0] == "RESET":
-            client.multi = client.subscribed = client.silent = False
+            client.multi = client.watching = client.subscribed = client.silent = False
             client.user = None
         return command
 
@@ -309,4 +309,3 @@ class Menus:
                 ("RESET",),
             ]
         )
-

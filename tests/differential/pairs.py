@@ -101,7 +101,7 @@ class Pair:
         if self.sidecar is None:
             return None
         text = self.bystander.command("INFO", "sidecar")
-        left = {name: field(text, name) for name in ("leases_in_use", "lease_waiters", "parked_calls")}
+        left = {name: field(text, name) for name in ("leases_in_use", "lease_waiters", "clients_blocked")}
         files = len(os.listdir(f"/proc/{self.sidecar.pid}/fd"))
         if any(left.values()) or files > OPEN_FILES_MAX:
             return f"the sidecar has {left}, {files} open files"

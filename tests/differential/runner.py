@@ -113,7 +113,7 @@ class Comparison:
             if found:
                 return found
         for side in self.sides:
-            side.lasting += [one for one in steps if one.lasting]
+            side.remember(steps)
         return self._blocked(steps) if self.reference.blocked() else None
 
     def _watch_for_races(self, steps, wanted):

@@ -95,6 +95,14 @@ class Side:
         self.clients.pop(name).close()
         self.lasting = [one for one in self.lasting if one.client != name]
 
+    def remember(self, steps):
+        """What is told again after a restart; RESET forgets it."""
+        for one in steps:
+            if "RESET" in one.names:
+                self.lasting = [other for other in self.lasting if other.client != one.client]
+            if one.lasting:
+                self.lasting.append(one)
+
     def send(self, steps, cut):
         """In pieces if asked for: those of several clients in turn, each read before the next is sent."""
         pieces = [self._pieces(one, cut) for one in steps]

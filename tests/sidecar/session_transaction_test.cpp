@@ -155,6 +155,32 @@ TEST_CASE("WATCH keeps its lease until EXEC, DISCARD or UNWATCH") {
     }
 }
 
+TEST_CASE("a rejected EXEC ends WATCH too") {
+    session_harness h;
+    auto& a = h.connect();
+    auto& b = h.connect();
+    CHECK(h.ask(a, {"WATCH", "k"}) == "+OK\r\n");
+    CHECK(h.ask(b, {"SET", "k", "other"}) == "+OK\r\n");
+    CHECK(h.ask(a, {"EXEC", "x"}) ==
+          "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n");
+    CHECK_FALSE(a.side->leased());
+    CHECK(h.core->leases.idle() == 1);
+    for (const auto* word : {"MULTI", "EXEC"}) (void)h.ask(a, {word});
+    CHECK(h.ask(a, {"EXEC", "x"}).rfind("-EXECABORT", 0) == 0);
+}
+
+TEST_CASE("SELECT while keys are watched: errors in Redis's words, the own db, and nothing else") {
+    session_harness h(session_harness::strict());
+    auto& client = h.connect();
+    CHECK(h.ask(client, {"WATCH", "k"}) == "+OK\r\n");
+    CHECK(h.ask(client, {"SELECT", "16"}) == "-ERR DB index is out of range\r\n");
+    CHECK(h.ask(client, {"SELECT", "abc"}) == "-ERR invalid DB index\r\n");
+    CHECK(h.ask(client, {"SELECT", "0"}) == "+OK\r\n");
+    CHECK(h.ask(client, {"SELECT", "1"}).rfind("-ERR SELECT is not possible while keys are watched", 0) == 0);
+    CHECK(h.ask(client, {"UNWATCH"}) == "+OK\r\n");
+    CHECK(h.ask(client, {"SELECT", "1"}) == "+OK\r\n");
+}
+
 TEST_CASE("WATCH, MULTI and EXEC in one go, with commands before and behind") {
     each_fragmentation(
         joined({{"INCR", "n"},
