@@ -171,7 +171,8 @@ private:
     std::uint32_t submit(link& target, const command& c, reply_use use, std::uint16_t flags = 0);
     step forward_control(const command& c);
     [[nodiscard]] link* main_link();
-    [[nodiscard]] link_role role() const;
+    [[nodiscard]] link_role role_of(const user& who) const;
+    [[nodiscard]] link_role role() const { return role_of(*user_); }
     step unknown_command(args_view args);
     step wrong_arity(const command& c);
     step reject(const command& c, std::string_view error);
@@ -186,7 +187,7 @@ private:
     std::string set_client_info(args_view args);
     std::string hello_reply() const;
     [[nodiscard]] bool upstream_is_at_least(std::string_view version) const;  // "7.2"
-    bool authenticate(std::string_view name, std::string_view password);
+    std::optional<std::string> authenticate(std::string_view name, std::string_view password);
     step run_reset();
     step run_quit();
     step client_command(const command& c);

@@ -89,11 +89,17 @@ void session::become(const user& who) {
     authenticated_ = true;
 }
 
-bool session::authenticate(std::string_view name, std::string_view password) {
+// nullopt: done; otherwise what to answer.
+std::optional<std::string> session::authenticate(std::string_view name, std::string_view password) {
     const user* who = shard_.settings().users.authenticate(name, password);
     if (who != nullptr) {
+        // What is watched stays with its upstream connection, whose rights are those of the old user.
+        if (lease_ != nullptr && !lease_ends_ && role_of(*who) != role())
+            return error(
+                "ERR AUTH as a user with other rights is not possible while keys are watched or tracked "
+                "through the sidecar");
         become(*who);
-        return true;
+        return std::nullopt;
     }
     ++shard_.stats.count.auth_failures;
     if (++auth_failures_ >= auth_failures_max) {
@@ -104,7 +110,7 @@ bool session::authenticate(std::string_view name, std::string_view password) {
                {{"client", std::to_string(id_)},
                 {"addr", address_.remote},
                 {"user", std::string(name.substr(0, 64))}});
-    return false;
+    return error(wrong_password);
 }
 
 std::string session::run_auth(args_view args) {
@@ -114,8 +120,8 @@ std::string session::run_auth(args_view args) {
             "ERR AUTH <password> called without any password configured for the default user. Are you sure "
             "your "
             "configuration is correct?");
-    const bool right = args.size() == 2 ? authenticate("default", args[1]) : authenticate(args[1], args[2]);
-    return right ? std::string(ok) : error(wrong_password);
+    const auto refused = args.size() == 2 ? authenticate("default", args[1]) : authenticate(args[1], args[2]);
+    return refused.value_or(std::string(ok));
 }
 
 std::string session::run_hello(args_view args) {
@@ -129,7 +135,7 @@ std::string session::run_hello(args_view args) {
     for (std::size_t i = 2; i < args.size(); ++i) {
         const std::size_t more = args.size() - 1 - i;
         if (equals_ignoring_case(args[i], "auth") && more >= 2) {
-            if (!authenticate(args[i + 1], args[i + 2])) return error(wrong_password);
+            if (const auto refused = authenticate(args[i + 1], args[i + 2])) return *refused;
             i += 2;
         } else if (equals_ignoring_case(args[i], "setname") && more >= 1) {
             if (!printable(args[i + 1]))
@@ -210,9 +216,8 @@ std::string session::run_select(args_view args) {
 bool session::leads_elsewhere(std::string_view db) const {
     const auto& rules = shard_.settings().rules;
     const auto index = resp::parse_number(db);
-    const bool granted =
-        !rules.check_select(db) ||
-        (rules.mode() == policy_mode::audit && !policy(policy_mode::open).check_select(db));
+    const bool granted = !rules.check_select(db) ||
+                         (rules.mode() == policy_mode::audit && !policy(policy_mode::open).check_select(db));
     return granted && index && *index != database_;
 }
 

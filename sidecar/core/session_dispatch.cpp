@@ -106,15 +106,15 @@ session::step session::dispatch_special(const command& c) {
     if (!known_shape && !spec.has(command_flag::local)) return wrong_arity(c);
     // Only so many arguments are looked at: a command judged by its arguments may not have more.
     if (c.args.size() < c.argument_count) return reject(c, "ERR too many arguments for the sidecar to check");
-    if (protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id)) {
-        if (spec.has(command_flag::container) && c.args.size() > 1 && c.sub == nullptr)
-            return reject(c, "ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
-                                 upper(spec.name) + " HELP.");
+    const bool out_of_place = protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id);
+    if (out_of_place && spec.has(command_flag::container) && c.args.size() > 1 && c.sub == nullptr)
+        return reject(c, "ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
+                             upper(spec.name) + " HELP.");
+    if (const auto why = judge(c)) return refuse(c, *why);
+    if (out_of_place)
         return reject(c, "ERR Can't execute '" + std::string(c.sub != nullptr ? c.sub->name : spec.name) +
                              "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
                              "this context");
-    }
-    if (const auto why = judge(c)) return refuse(c, *why);
     if (tx_ != nullptr) return in_transaction(c);
     switch (spec.id) {
         case verb::auth:
@@ -245,8 +245,8 @@ session::step session::refuse(const command& c, const refusal& why) {
     return reject(c, why.error);
 }
 
-link_role session::role() const {
-    if (user_->readonly) return link_role::confined_readonly;
+link_role session::role_of(const user& who) const {
+    if (who.readonly) return link_role::confined_readonly;
     return shard_.settings().rules.mode() == policy_mode::strict ? link_role::confined : link_role::full;
 }
 

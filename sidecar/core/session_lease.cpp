@@ -38,7 +38,7 @@ session::step session::with_lease(const command& c, link_role needed, bool until
         upstream_entry no_op;
         no_op.submitted_us = shard_.now_us();
         no_op.command = c.spec->index;
-        lease_->submit(no_op, resp::command({"PUBLISH", "__sidecar:wait", ""}));
+        lease_->submit(no_op, resp::command({"SPUBLISH", "__sidecar:wait", ""}));
     }
     const auto before = life_;
     const step result = forward_on(*lease_, c, reply_use::sticky);

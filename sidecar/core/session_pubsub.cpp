@@ -179,8 +179,12 @@ session::step session::publish(const command& c, name_kind kind) {
     const std::string channel(c.args[1]);
     // A client that listens to what it publishes sees message and reply in the order Redis has for one
     // connection: so both travel over the connection that carries the subscription.
-    if (lease_ == nullptr && listens_to(kind, channel) && up.pending.empty() && up.index == subs_->upstream &&
-        up.listener->ready()) {
+    const bool own =
+        lease_ == nullptr && listens_to(kind, channel) && up.index == subs_->upstream && up.listener->ready();
+    if (own && !up.pending.empty() &&
+        shard_.process.registry.must_wait_for_any(up.index, shard_.index, fence_ticket_))
+        return wait_for_subscription();
+    if (own && up.pending.empty()) {
         if (entries_ > 0 && link_ != up.listener) return wait_for(stall::drain);
         link_ = up.listener;
         served_by_user_ = nullptr;  // the next command chooses again, once this is answered
@@ -222,6 +226,10 @@ void session::on_publish_fence_over() {
 session::step session::pubsub_query(const command& c) {
     const std::string_view sub = c.sub != nullptr ? c.sub->name : std::string_view{};
     if (sub != "pubsub|numsub" && sub != "pubsub|shardnumsub") return forward(c);
+    const auto kind = sub == "pubsub|numsub" ? name_kind::channel : name_kind::shard_channel;
+    const int at = shard_.upstream_of(database_).index;
+    for (const auto name : c.args.subspan(2))
+        if (shard_.process.registry.must_wait(at, kind, name, shard_.index)) return wait_for_subscription();
     if (lease_ != nullptr && lease_ends_) return forward(c);
     link* target = lease_ != nullptr ? lease_ : main_link();
     if (target == nullptr) return wait_for(stall::drain);

@@ -172,6 +172,10 @@ session::step session::in_transaction(const command& c) {
     if (id == verb::quit) return run_quit();
     if (id == verb::exec || id == verb::discard) {
         const bool exec = id == verb::exec;
+        if (exec && tx_->publishes() &&
+            shard_.process.registry.must_wait_for_any(shard_.upstream_of(database_).index, shard_.index,
+                                                      fence_ticket_))
+            return wait_for_subscription();
         auto tx = std::move(tx_);
         watching_ = false;
         lease_ends_ = true;

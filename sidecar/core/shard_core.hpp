@@ -52,7 +52,7 @@ struct upstream {
     channels::subscription_table subscriptions;
     // What upstream has confirmed and not taken back: what it counts as ours in PUBLISH's reply.
     std::set<std::pair<channels::name_kind, std::string>> confirmed;
-    // SUBSCRIBEs on their way, with the registry's ticket.
+    // SUBSCRIBEs and UNSUBSCRIBEs on their way, with the registry's ticket.
     std::map<std::pair<channels::name_kind, std::string>, std::uint64_t> pending;
     std::optional<time_point> down_since;
     std::optional<time_point> replay_at;  // subscriptions are asked for again
@@ -188,6 +188,7 @@ private:
     void drop_subscriptions_state(upstream& u);
     void begin_pending(upstream& u, channels::name_kind kind, const std::string& name);
     void end_pending(upstream& u, channels::name_kind kind, const std::string& name);
+    void forget_departures(upstream& u);
     void add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us);
 
     std::shared_ptr<const runtime> settings_;

@@ -150,6 +150,14 @@ void shard_core::end_pending(upstream& u, name_kind kind, const std::string& nam
         process.post(shard, [](shard_core& s) { s.resume_publishers(); });
 }
 
+// Upstream may have refused an UNSUBSCRIBE as well: nobody waits for its confirmation any longer.
+void shard_core::forget_departures(upstream& u) {
+    std::vector<std::pair<name_kind, std::string>> gone;
+    for (const auto& [key, ticket] : u.pending)
+        if (u.subscriptions.find(key.first, key.second) == nullptr) gone.push_back(key);
+    for (const auto& [kind, name] : gone) end_pending(u, kind, name);
+}
+
 void shard_core::want(int upstream_index, name_kind kind, std::string_view name) {
     auto& u = *upstreams_[static_cast<std::size_t>(upstream_index)];
     if (u.subscriptions.want(kind, name) != channels::subscription_table::effect::first) return;
@@ -164,7 +172,13 @@ void shard_core::leave(int upstream_index, name_kind kind, std::string_view name
     auto& u = *upstreams_[static_cast<std::size_t>(upstream_index)];
     const auto effect =
         u.subscriptions.leave(kind, name, member == nullptr ? nullptr : as_subscriber(member));
-    if (effect == channels::subscription_table::effect::last) end_pending(u, kind, std::string(name));
+    if (effect != channels::subscription_table::effect::last) return;
+    // Until upstream has done it, a PUBLISH to the name would count us as a receiver.
+    if (u.listener->ready()) {
+        begin_pending(u, kind, std::string(name));
+    } else {
+        end_pending(u, kind, std::string(name));
+    }
 }
 
 void shard_core::on_link_push(link& which, std::string_view frame) {
@@ -202,6 +216,7 @@ void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
     if (verb.find("unsubscribe") != std::string_view::npos) {
         if (from.confirmed.erase({*kind, std::string(topic)}) > 0)
             process.registry.add_upstream(from.index, *kind, topic, -1);
+        if (from.subscriptions.find(*kind, topic) == nullptr) end_pending(from, *kind, std::string(topic));
         return;
     }
     if (from.confirmed.emplace(*kind, topic).second)
@@ -357,6 +372,7 @@ void shard_core::on_time() {
         if (!u->replay_at || now_ < *u->replay_at) continue;
         u->replay_at.reset();
         u->subscriptions.replay();
+        forget_departures(*u);
     }
     expire_holds();
     polls.on_time(now_);

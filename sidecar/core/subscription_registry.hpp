@@ -27,8 +27,8 @@ public:
     void add_upstream(int upstream, kind k, std::string_view name, int change);
     void add_client(int upstream, kind k, std::string_view name, int change);
 
-    // A SUBSCRIBE is on its way; over when confirmed or given up. Returns true when shards wait for such an
-    // end.
+    // A SUBSCRIBE or the last UNSUBSCRIBE of a name is on its way; over when confirmed or given up. Returns
+    // the shards that wait for such an end.
     std::uint64_t begin_pending(int upstream, kind k, std::string_view name);
     [[nodiscard]] std::set<int> end_pending(int upstream, kind k, std::string_view name,
                                             std::uint64_t ticket);

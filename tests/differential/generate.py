@@ -96,11 +96,17 @@ class Generator:
         commands = []
         for _ in range(self.random.choice((1, 1, 1, 2, 3, 5, 9))):
             command = self.menus.command(client, alone)
+            if command == ("RESET",) and self.world.users and (commands or client.blocked or client.holding):
+                # Redis closes whoever is unauthenticated with replies of some size still unsent.
+                command = ("PING",)
             if command[:2] in BEFORE_IT_DISCARD or command[:1] in BEFORE_IT_DISCARD:
                 # What the sidecar refuses in a transaction, as the README says, stays out of them.
                 commands.append(("DISCARD",))
                 client.multi = False
             commands += [*self._before(client, command), command]
+            if command == ("RESET",):
+                client.multi = client.watching = client.subscribed = client.silent = False
+                client.user = None
             if client.user is not None and client.user.dbs and command[0] in ("AUTH", "HELLO"):
                 select = ("SELECT", self.random.choice(client.user.dbs))
                 commands += [*self._before(client, select), select]

@@ -107,7 +107,7 @@ class Menus:
         return self.random.choice(limit or range(self.world.dbs))
 
     def _connection(self, client, alone):
-        command = self.random.choice(
+        return self.random.choice(
             [
                 ("PING",),
                 ("PING", self.filler.value()),
@@ -126,10 +126,6 @@ class Menus:
                 ("READWRITE",),
             ]
         )
-        if command[0] == "RESET":
-            client.multi = client.watching = client.subscribed = client.silent = False
-            client.user = None
-        return command
 
     def _mode(self, client, alone):
         command = self.random.choice(
@@ -160,7 +156,7 @@ class Menus:
                 ("PUBLISH", channel, value),
                 ("PUBLISH", channel, value),
                 ("SPUBLISH", channel, value),
-                ("EVAL", "return redis.call('PUBLISH',KEYS[1],ARGV[1])", 1, channel, value),
+                ("EVAL", "redis.call('PUBLISH',KEYS[1],ARGV[1])", 1, channel, value),
                 ("PUBSUB", "NUMSUB", *CHANNELS),
                 ("PUBSUB", "NUMPAT"),
                 ("PUBSUB", "SHARDNUMSUB", *CHANNELS),
@@ -285,6 +281,12 @@ class Menus:
             return ("AUTH", user.password)
         return ("AUTH", user.name, user.password)
 
+    def _another(self, client, user):
+        """While keys are watched, the sidecar refuses who has other rights."""
+        if client.watching and client.user is not None and client.user.readonly != user.readonly:
+            user = client.user
+        return self.log_in(client, user)
+
     def _session(self, client):
         """Nobody yet, or somebody who changes."""
         user = self.random.choice(self.world.users)
@@ -292,7 +294,7 @@ class Menus:
         if client.subscribed:  # It could be refused, and who this is would be unknown.
             return ("PING",)
         if choice < 0.45:
-            return self.log_in(client, user)
+            return self._another(client, user)
         client.resp3 = client.resp3 or choice >= 0.85
         return self.random.choice(
             [
@@ -303,7 +305,6 @@ class Menus:
                 ("ACL", "WHOAMI"),
                 ("CLIENT", "GETNAME"),
                 ("GET", "s0"),
-                ("MULTI",),
                 ("HELLO", 2, "AUTH", user.name, "wrong"),
                 ("HELLO", 2),
                 ("RESET",),

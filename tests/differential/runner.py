@@ -36,11 +36,14 @@ class Difference:
     def __str__(self):
         who = f" of client {self.client}" if self.client else ""
         after = "\n       ".join(map(write_step, self.after)) or "the end"
-        return f"after  {after}\n{self.what}{who}\n  expected {self.expected}\n  got      {self.got}"
+        note = " (several clients were served at once: their order may differ)" if self.racing else ""
+        return f"after  {after}{note}\n{self.what}{who}\n  expected {self.expected}\n  got      {self.got}"
 
 
 def category(text):
-    """The type of a frame, the word of an error."""
+    """The type of a frame, the word of an error; what the sidecar says in its own words is a type too."""
+    if "sidecar" in text:
+        return "own refusal"
     return text.split(" ")[0] if text.startswith("b'-") else text[:3]
 
 

@@ -214,6 +214,43 @@ TEST_CASE("users limited to dbs: connection commands pass anywhere, data command
     CHECK(h.redis.strings.empty());
 }
 
+TEST_CASE("AUTH as somebody with other rights is refused while keys are watched") {
+    config settings = guarded();
+    user_settings reader;
+    reader.name = "reader";
+    reader.sha256_hex = sha256_hex("pw");
+    reader.readonly = true;
+    settings.users.push_back(reader);
+    session_harness h(settings);
+    auto& client = h.connect();
+    CHECK(h.ask(client, {"AUTH", "secret"}) == "+OK\r\n");
+    CHECK(h.ask(client, {"WATCH", "k"}) == "+OK\r\n");
+    CHECK(h.ask(client, {"AUTH", "secret"}) == "+OK\r\n");
+    for (const std::string_view way : {"AUTH", "HELLO"}) {
+        const auto answer = way == "AUTH" ? h.ask(client, {"AUTH", "reader", "pw"})
+                                          : h.ask(client, {"HELLO", "3", "AUTH", "reader", "pw"});
+        CHECK(answer.rfind("-ERR AUTH as a user with other rights is not possible while keys", 0) == 0);
+        CHECK(h.ask(client, {"ACL", "WHOAMI"}) == "$7\r\ndefault\r\n");
+    }
+    CHECK(h.ask(client, {"UNWATCH"}) == "+OK\r\n");
+    CHECK(h.ask(client, {"AUTH", "reader", "pw"}) == "+OK\r\n");
+}
+
+TEST_CASE("a refusal by rights comes before one by subscribed mode") {
+    config settings = guarded();
+    user_settings reader;
+    reader.name = "reader";
+    reader.sha256_hex = sha256_hex("pw");
+    reader.readonly = true;
+    settings.users.push_back(reader);
+    session_harness h(settings);
+    auto& client = h.connect();
+    (void)h.ask(client, {"AUTH", "reader", "pw"});
+    (void)h.ask(client, {"SUBSCRIBE", "c"});
+    CHECK(h.ask(client, {"SET", "k", "v"}).rfind("-NOPERM", 0) == 0);
+    CHECK(h.ask(client, {"GET", "k"}).rfind("-ERR Can't execute", 0) == 0);
+}
+
 TEST_CASE("ids and names are the sidecar's own") {
     session_harness h;
     auto& a = h.connect();

@@ -174,7 +174,7 @@ TEST_CASE("SELECT while keys are watched: errors in Redis's words, the own db, a
     auto& client = h.connect();
     CHECK(h.ask(client, {"WATCH", "k"}) == "+OK\r\n");
     CHECK(h.ask(client, {"SELECT", "16"}) == "-ERR DB index is out of range\r\n");
-    CHECK(h.ask(client, {"SELECT", "abc"}) == "-ERR invalid DB index\r\n");
+    CHECK(h.ask(client, {"SELECT", "abc"}) == "-ERR value is not an integer or out of range\r\n");
     CHECK(h.ask(client, {"SELECT", "0"}) == "+OK\r\n");
     CHECK(h.ask(client, {"SELECT", "1"}).rfind("-ERR SELECT is not possible while keys are watched", 0) == 0);
     CHECK(h.ask(client, {"UNWATCH"}) == "+OK\r\n");
