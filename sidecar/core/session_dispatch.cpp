@@ -99,6 +99,12 @@ session::step session::dispatch_special(const command& c) {
     }
     const bool known_shape =
         spec.arity_fits(c.argument_count) && (c.sub == nullptr || c.sub->arity_fits(c.argument_count));
+    const bool out_of_place = protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id);
+    // Otherwise upstream words it.
+    if ((!authenticated_ || out_of_place) && spec.has(command_flag::container) && c.args.size() > 1 &&
+        c.sub == nullptr)
+        return reject(c, "ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
+                             upper(spec.name) + " HELP.");
     if (!authenticated_ && !spec.has(command_flag::no_auth)) {
         if (!known_shape) return wrong_arity(c);
         return reject(c, "NOAUTH Authentication required.");
@@ -106,10 +112,6 @@ session::step session::dispatch_special(const command& c) {
     if (!known_shape && !spec.has(command_flag::local)) return wrong_arity(c);
     // Only so many arguments are looked at: a command judged by its arguments may not have more.
     if (c.args.size() < c.argument_count) return reject(c, "ERR too many arguments for the sidecar to check");
-    const bool out_of_place = protocol_ == 2 && subscribed() && !allowed_while_subscribed(spec.id);
-    if (out_of_place && spec.has(command_flag::container) && c.args.size() > 1 && c.sub == nullptr)
-        return reject(c, "ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
-                             upper(spec.name) + " HELP.");
     if (const auto why = judge(c)) return refuse(c, *why);
     if (out_of_place)
         return reject(c, "ERR Can't execute '" + std::string(c.sub != nullptr ? c.sub->name : spec.name) +

@@ -125,8 +125,12 @@ class Generator:
         client.multi = client.watching = False
         return [("DISCARD",), ("UNWATCH",)]
 
+    def _unburdened(self):
+        """Who can be sent something and has nothing else on its way: no half command, no queue of MULTI."""
+        return [one for one in self.clients if one.there and not (one.blocked or one.holding or one.multi)]
+
     def _together(self):
-        able = [one for one in self.clients if one.there and not one.blocked and not one.holding]
+        able = self._unburdened()
         if len(able) < 2:
             return self._turn()
         chosen = self.random.sample(able, self.random.randint(2, len(able)))
@@ -164,7 +168,7 @@ class Generator:
         return [step(client.name, self.random.choice(self.menus.unserved()), wait=1)]
 
     def _serve(self):
-        able = [one for one in self.clients if one.there and not one.blocked and not one.holding]
+        able = self._unburdened()
         if not able:
             return self._leave()
         client = self.random.choice(able)
@@ -173,7 +177,8 @@ class Generator:
     def _restart(self):
         """Clients of the sidecar keep what they told it last; plain Redis is told again."""
         steps = []
-        for client, key in zip(self.clients, ("b0", "b1", None, None)):
+        self.menus.waited_for = []
+        for client in self.clients:
             if client.blocked or not client.there:
                 if client.there:
                     steps.append(Step(client.name, action=Action.CLOSE))
@@ -181,10 +186,10 @@ class Generator:
                 steps.append(Step(client.name, action=Action.OPEN))
             client.renew()
             steps.append(step(client.name, ("RESET",), wait=0))
-            steps.append(step(client.name, *self._lasting(client, key), wait=0, lasting=True))
+            steps.append(step(client.name, *self._lasting(client), wait=0, lasting=True))
         return [*steps, Step(EVERYBODY, action=self.random.choice((Action.RESTART, Action.RESTART_EMPTY)))]
 
-    def _lasting(self, client, key):
+    def _lasting(self, client):
         commands = [("SELECT", self.random.randrange(self.world.dbs)), ("CLIENT", "SETNAME", client.name)]
         if self._chance(0.5):
             client.resp3 = True
@@ -193,7 +198,9 @@ class Generator:
             commands.append(("SUBSCRIBE", "ch", f"own{client.name}"))
             commands.append(("PSUBSCRIBE", "n*"))
             client.subscribed = True
-        elif key and self._chance(0.4):
-            commands.append(("BLPOP", key, 0))
+        elif self._chance(0.4):
+            # Nobody has pushed to it: what is told again must wait again.
+            self.menus.waited_for.append(f"lasting{self.menus.next_serial()}")
+            commands.append(("BLPOP", self.menus.waited_for[-1], 0))
             client.blocked = True
         return commands

@@ -20,10 +20,15 @@ class Menus:
     def __init__(self, random, world, clients):
         self.random, self.world, self.clients = random, world, clients
         self.filler = Filler(random)
+        self.waited_for = []  # keys of calls that have outlived a restart
         self.strict = "strict" in world.mode.servers.flags
 
     @property
     def serial(self):
+        return self.filler.serial
+
+    def next_serial(self):
+        self.filler.serial += 1
         return self.filler.serial
 
     def command(self, client, alone):
@@ -235,9 +240,10 @@ class Menus:
 
     def serve(self):
         key = f"b{self.random.randint(0, 1)}"
-        self.filler.serial += 1
+        self.next_serial()
         return self.random.choice(
             [
+                *(("RPUSH", waited, "x") for waited in self.waited_for),
                 ("RPUSH", key, self.filler.value()),
                 ("LPUSH", key, self.filler.value(), "second"),
                 ("ZADD", f"bz{key}", 1, f"m{self.serial}"),

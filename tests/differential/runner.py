@@ -74,8 +74,9 @@ class Comparison:
         return self._data()
 
     def _steps(self):
-        fences = [step(name, ("PING", f"end-of-{name}"), together=True) for name in self.conversation.clients]
-        for group in [*self.conversation.groups(), fences]:
+        # One after the other: what was held back goes out with them.
+        fences = [[step(name, ("PING", f"end-of-{name}"))] for name in self.conversation.clients]
+        for group in [*self.conversation.groups(), *fences]:
             usable = [one for one in group if self._usable(one)]
             found = self._group(usable) if usable else None
             if found:
@@ -221,8 +222,12 @@ def short(frames):
 
 
 def dump(control):
-    names = sorted(control.command("KEYS", "*"))
-    return [
-        (name, control.command("TYPE", name), control.command("OBJECT", "ENCODING", name))
-        for name in names[:50]
-    ]
+    """(db, key, type, digest) of the first keys."""
+    found = []
+    for db in range(16):
+        control.command("SELECT", db)
+        for name in sorted(control.command("KEYS", "*")):
+            digest = control.command("DEBUG", "DIGEST-VALUE", name)[0][:8]
+            found.append((db, name, control.command("TYPE", name), digest))
+    control.command("SELECT", 0)
+    return found[:50]
