@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -24,6 +25,8 @@ PR_SET_PDEATHSIG = 1
 def die_with_the_tests():
     """Runs in the child: when the test run itself is killed, nothing stays behind."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A file that may not grow is an error of the write, as on a full disk, not the end.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
 class Process:
@@ -74,6 +77,12 @@ class Process:
 
     def thaw(self):
         self.signal(signal.SIGCONT)
+
+    def limit_file_size(self, limit):
+        """As if the disk were full beyond that; None: as if there were space again."""
+        if self.running:
+            soft = resource.RLIM_INFINITY if limit is None else limit
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def kill(self):
         """As if the machine had lost it: no orderly shutdown."""

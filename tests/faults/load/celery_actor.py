@@ -1,0 +1,50 @@
+"""A Celery producer; its worker is a process of its own."""
+
+import logging
+
+from kombu.exceptions import OperationalError
+
+from clients.celery_app import build
+from faults.load.actor import Actor, Outcome
+
+logging.getLogger("celery").setLevel(logging.CRITICAL)
+
+
+class CeleryProducer(Actor):
+    """Labels go out as tasks; the worker's journal tells which of them ran."""
+
+    def __init__(self, site, tag, worker, runs):
+        super().__init__(site, tag)
+        self.worker = worker
+        self.app = build(site.url(2))
+        self.app.conf.task_publish_retry = False
+        self.runs = runs
+        self.number = 0
+        self.acknowledged = set()
+
+    def publish(self, label):
+        try:
+            self.app.tasks["record"].apply_async((label,), retry=False, ignore_result=True)
+        except OperationalError as error:
+            raise ConnectionError(str(error)) from error
+
+    def step(self):
+        self.number += 1
+        label = f"{self.tag}-{self.number}"
+        outcome, _ = self.attempt(lambda: self.publish(label))
+        if outcome is Outcome.done:
+            self.acknowledged.add(label)
+        self.stopping.wait(0.05)
+
+    def revive_worker(self):
+        """An error reply such as READONLY ends a worker, with plain Redis as well. Supervisors start them."""
+        if not self.worker.running:
+            print("the Celery worker had ended:", self.worker.log_tail(3))
+            self.worker.kill_group()
+            self.worker.start()
+
+    def missing(self):
+        return self.acknowledged - set(self.runs())
+
+    def close(self):
+        self.app.close()
