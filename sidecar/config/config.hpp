@@ -82,6 +82,7 @@ struct config {
     std::chrono::milliseconds hold{3'000};
     std::chrono::milliseconds db0_hold{3'000};  // --db0-hold; follows --hold unless given
     std::chrono::milliseconds drain{10'000};
+    std::chrono::milliseconds auth_timeout{10'000};         // of TLS handshake and authentication; 0 = none
     std::chrono::microseconds slowlog_slower_than{10'000};  // max() = off
 
     std::string http_token;

@@ -79,6 +79,9 @@ constexpr setting table[] = {
      live, set_milliseconds<&config::db0_hold>, same<&config::db0_hold>},
     {"drain", "SIDECAR_DRAIN", "Limits", "TIME", "10s", "", "how long a stop waits for what is in flight",
      duration, live, set_milliseconds<&config::drain>, same<&config::drain>},
+    {"auth-timeout", "SIDECAR_AUTH_TIMEOUT", "Limits", "TIME", "10s", "",
+     "how long a client may take for its TLS handshake and to authenticate; 0 = for ever", duration, live,
+     set_milliseconds<&config::auth_timeout>, same<&config::auth_timeout>},
 
     {"http", "SIDECAR_HTTP", "Seen from outside", "HOST:PORT", "127.0.0.1:8379", "",
      "address of health, metrics and API; off = none", text, fixed, set<parse_endpoint, &config::http>,

@@ -5,8 +5,8 @@
 //   take() ─→ an idle link of the same key, or a new one while there is room ─→ give_back() or destroy()
 //   none free ─→ wait(): served in order of arrival as leases come back
 //
-// Blocking calls never use the last `reserved` leases, so that a thousand parked workers cannot keep a
-// transaction from running.
+// Blocking calls, and what keeps a lease for good, never use the last `reserved` leases, so that a thousand
+// parked workers cannot keep a transaction from running.
 
 #include <cstdint>
 #include <deque>
@@ -44,6 +44,7 @@ public:
 
     // Upstream has no room for more connections: none is opened until then.
     void pause_until(time_point when) { paused_until_ = when; }
+    void end_pause() { paused_until_ = {}; }
     void set_now(time_point now) { now_ = now; }
 
     // Hands free leases to those who wait; call when the turn's work is done. Waiters are called back.
@@ -57,6 +58,9 @@ public:
     }
     [[nodiscard]] std::size_t in_use() const { return in_use_; }
     [[nodiscard]] std::size_t idle() const { return idle_.size(); }
+    [[nodiscard]] std::size_t waiting(lease_class use) const {
+        return waiters_[static_cast<int>(use)].size();
+    }
     [[nodiscard]] std::size_t waiting() const { return waiters_[0].size() + waiters_[1].size(); }
 
 private:

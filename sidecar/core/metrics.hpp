@@ -47,6 +47,10 @@ struct counters {
     std::uint64_t clients_closed_hold = 0;
     std::uint64_t clients_closed_unknown_outcome = 0;
     std::uint64_t clients_closed_auth_flood = 0;
+    std::uint64_t clients_closed_auth_timeout = 0;
+    std::uint64_t clients_closed_for_room = 0;
+    std::uint64_t clients_closed_idle_lease = 0;
+    std::uint64_t tls_handshakes_failed = 0;
     std::uint64_t protocol_errors = 0;
     std::uint64_t auth_failures = 0;
     std::uint64_t bytes_from_clients = 0;
@@ -85,6 +89,7 @@ struct gauges {
     std::uint64_t clients_blocked = 0;
     std::uint64_t clients_subscribed = 0;
     std::uint64_t clients_leased = 0;
+    std::uint64_t clients_unauthenticated = 0;
     std::uint64_t leases_in_use = 0;
     std::uint64_t leases_idle = 0;
     std::uint64_t lease_waiters = 0;

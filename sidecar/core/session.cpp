@@ -31,7 +31,8 @@ session::session(shard_core& shard, std::uint64_t id, client_address address)
       created_at_(shard.now()),
       last_command_at_(shard.now()),
       last_progress_(shard.now()),
-      authenticated_(shard.settings().users.open_to_all()) {}
+      authenticated_(shard.settings().users.open_to_all()),
+      in_handshake_(address_.tls) {}
 
 session::~session() = default;
 
@@ -152,6 +153,11 @@ bool session::wants_read() const {
     return input_.size() - input_at_ < stalled_input_bytes_max;
 }
 
+void session::on_handshake_done() {
+    in_handshake_ = false;
+    if (!stranger()) shard_.strangers.remove(id_);
+}
+
 void session::on_end_of_stream() {
     if (life_ != session_life::open) return;
     ended_ = true;
@@ -168,6 +174,8 @@ void session::on_end_of_stream() {
 void session::on_broken() {
     if (life_ == session_life::closed) return;
     life_ = session_life::closed;
+    if (in_handshake_) ++shard_.stats.count.tls_handshakes_failed;
+    shard_.strangers.remove(id_);
     let_go();
     output_.clear();
     // While a command is being handled it still looks at these bytes.

@@ -67,6 +67,7 @@ public:
     void on_end_of_stream();  // the client sent its last byte
     void on_broken();         // the socket is of no use any more
     void on_sent(std::size_t bytes);
+    void on_handshake_done();  // of TLS
     [[nodiscard]] output_queue& output() { return output_; }
     [[nodiscard]] bool wants_read() const;
     // The I/O layer closes the socket and calls on_broken.
@@ -113,6 +114,13 @@ public:
     [[nodiscard]] bool blocked() const { return parked_ != nullptr; }
     [[nodiscard]] bool leased() const { return lease_ != nullptr; }
     [[nodiscard]] bool subscribed() const { return subscription_count() > 0; }
+    [[nodiscard]] bool in_handshake() const { return in_handshake_; }
+    // Nobody knows who it is; see stranger_list.
+    [[nodiscard]] bool stranger() const { return in_handshake_ || !authenticated_; }
+    void close_stranger(std::string_view cause) { close_now(cause); }
+    // Since when it keeps a dedicated connection for a transaction without using it.
+    [[nodiscard]] std::optional<time_point> lease_idle_since() const;
+    void close_idle_lease();
     [[nodiscard]] parked_call* parked() { return parked_; }
     [[nodiscard]] std::string client_list_line() const;
     [[nodiscard]] std::string_view kind() const;  // "normal" or "pubsub"
@@ -318,6 +326,7 @@ private:
     session_life life_ = session_life::open;
     reply_mode reply_mode_ = reply_mode::on;
     bool authenticated_ = false;
+    bool in_handshake_ = false;
     bool processing_ = false;
     bool mid_reply_ = false;
     bool tx_dirty_ = false;  // a queue-time refusal: EXEC will abort

@@ -87,6 +87,7 @@ std::string session::run_local(args_view args) {
 void session::become(const user& who) {
     user_ = &who;
     authenticated_ = true;
+    if (!stranger()) shard_.strangers.remove(id_);
 }
 
 // nullopt: done; otherwise what to answer.

@@ -18,11 +18,14 @@ session::step session::with_lease(const command& c, link_role needed, bool until
     if (lease_ == nullptr) {
         if (entries_ > 0) return wait_for(stall::drain);
         const auto key = shard_.key_for(database_, protocol_, needed, link_lane::lease);
-        lease_ = shard_.leases.take(key, lease_class::ordinary);
+        // Whoever tracks or monitors keeps the connection for good.
+        const bool lasting = c.spec->id == verb::monitor || c.spec->id == verb::client;
+        const auto use = lasting ? lease_class::blocking : lease_class::ordinary;
+        lease_ = shard_.leases.take(key, use);
         if (lease_ == nullptr) {
             ++shard_.stats.count.lease_waits;
             waiting_since_ = shard_.now();
-            shard_.leases.wait(key, lease_class::ordinary, *this);
+            shard_.leases.wait(key, use, *this);
             return wait_for(stall::lease);
         }
         ++shard_.stats.count.leases_granted;
@@ -79,6 +82,18 @@ void session::reconsider_lease() {
         return;
     }
     end_lease(true);
+}
+
+std::optional<time_point> session::lease_idle_since() const {
+    const bool for_transaction = watching_ || tx_ != nullptr;
+    if (lease_ == nullptr || !for_transaction || tracking_ || entries_ > 0 || life_ != session_life::open)
+        return std::nullopt;
+    return last_command_at_;
+}
+
+void session::close_idle_lease() {
+    ++shard_.stats.count.clients_closed_idle_lease;
+    close_now("it kept a transaction open and idle while others waited for a connection");
 }
 
 void session::on_lease_push(std::string_view frame) {

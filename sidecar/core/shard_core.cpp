@@ -97,7 +97,17 @@ session& shard_core::open_session(client_address address) {
     auto& slot = sessions_[id];
     slot = std::make_unique<session>(*this, id, std::move(address));
     ++stats.count.clients_accepted;
+    if (slot->stranger()) strangers.add(id, now_);
     return *slot;
+}
+
+bool shard_core::make_room() {
+    static constexpr std::chrono::seconds spared{1};
+    const auto id = strangers.oldest_since(now_ - spared);
+    if (!id) return false;
+    ++stats.count.clients_closed_for_room;
+    find_session(*id)->close_stranger("unauthenticated while others need the room");
+    return true;
 }
 
 session* shard_core::find_session(std::uint64_t id) {
@@ -338,6 +348,7 @@ metrics shard_core::snapshot() {
         if (s.leased()) ++g.clients_leased;
         g.output_bytes += s.output().size();
     });
+    g.clients_unauthenticated = strangers.size();
     g.leases_in_use = leases.in_use();
     g.leases_idle = leases.idle();
     g.lease_waiters = leases.waiting();

@@ -29,6 +29,7 @@
 #include "sidecar/core/poller.hpp"
 #include "sidecar/core/process_state.hpp"
 #include "sidecar/core/slowlog.hpp"
+#include "sidecar/core/stranger_list.hpp"
 #include "sidecar/core/transaction.hpp"
 
 namespace sidecar {
@@ -89,6 +90,8 @@ public:
 
     // --- sessions
     [[nodiscard]] session& open_session(client_address address);
+    // At max-clients: closes the stranger that has been here longest, unless all have just come.
+    bool make_room();
     [[nodiscard]] session* find_session(std::uint64_t id);
     template <class F>
     void each_session(F&& f) {
@@ -162,6 +165,7 @@ public:
     command_table commands;
     lease_pool leases;
     poller polls;
+    stranger_list strangers;
     std::string scratch;                  // for a command re-encoded on its way; valid until the next use
     resp::scanned_command scan_scratch;   // borrowed by the session that is being processed
     resp::scanned_command ahead_scratch;  // and for looking ahead of its command
@@ -184,6 +188,8 @@ private:
     void watch_health(upstream& u);
     void expire_holds();
     void sweep();
+    void close_slow_strangers();
+    void reclaim_idle_leases();
     void dispose();
     void drop_subscriptions_state(upstream& u);
     void begin_pending(upstream& u, channels::name_kind kind, const std::string& name);

@@ -73,6 +73,7 @@ void shard_core::on_link_ready(link& which) {
         u.down_since.reset();
         u.cause.clear();
         u.ping_outstanding = false;
+        leases.end_pause();
         if (!which.server_version().empty()) u.version = which.server_version();
         learn_commands(u);
         open_main_links(u);
@@ -350,6 +351,32 @@ bool shard_core::wants_fine_ticks() const {
                        [](const auto& l) { return l->down_since.has_value() || l->retire_when_idle; });
 }
 
+void shard_core::close_slow_strangers() {
+    const auto limit = settings_->settings.auth_timeout;
+    if (limit.count() == 0) return;
+    while (const auto id = strangers.oldest_since(now_ - limit)) {
+        session& s = *find_session(*id);
+        strangers.remove(*id);
+        ++stats.count.clients_closed_auth_timeout;
+        s.close_stranger(s.in_handshake() ? "TLS handshake unfinished in time"
+                                          : "unauthenticated for too long");
+    }
+}
+
+// A WATCH or an open MULTI keeps its connection for as long as it likes, unless others wait for one.
+void shard_core::reclaim_idle_leases() {
+    static constexpr std::chrono::seconds idle_time_max{1};
+    std::size_t wanted = leases.waiting(lease_class::ordinary);
+    if (wanted == 0) return;
+    std::vector<std::pair<time_point, session*>> idle;
+    each_session([&](session& s) {
+        const auto since = s.lease_idle_since();
+        if (since && now_ - *since >= idle_time_max) idle.emplace_back(*since, &s);
+    });
+    std::sort(idle.begin(), idle.end());
+    for (std::size_t i = 0; i < idle.size() && i < wanted; ++i) idle[i].second->close_idle_lease();
+}
+
 // What need not be looked at in every tick.
 void shard_core::sweep() {
     swept_at_ = now_;
@@ -357,6 +384,8 @@ void shard_core::sweep() {
         s.on_time(now_);
         if (s.link_ != nullptr && s.link_->retired() && s.entries_ == 0) s.link_ = nullptr;
     });
+    close_slow_strangers();
+    reclaim_idle_leases();
     leases.tidy(now_, retire_unused_links());
     std::erase_if(links_, [this](const auto& l) {
         if (!l->retired() || l->io != nullptr || l->dirty) return false;

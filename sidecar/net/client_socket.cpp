@@ -35,6 +35,7 @@ void client_socket::on_ready(std::uint32_t events) {
         // The handshake needs reads and writes in either direction.
         readable_ = true;
         writable_ = true;
+        if (client_.in_handshake()) return shake_hands();
     }
     if (readable_) read();
     // A client that ended while it waits inside a call is gone, however much it had sent behind the call.
@@ -42,6 +43,17 @@ void client_socket::on_ready(std::uint32_t events) {
         end_told_ = true;
         client_.on_end_of_stream();
     }
+}
+
+// A handshake costs a thousand times what a command does: few of them a turn, others in between.
+void client_socket::shake_hands() {
+    if (peer_ended_) {
+        client_.on_broken();
+        return owner_.core().mark_dirty(client_);
+    }
+    if (!owner_.take_handshake()) return owner_.events().again(*this);
+    read();
+    if (wire_->handshake_done()) client_.on_handshake_done();
 }
 
 void client_socket::read() {

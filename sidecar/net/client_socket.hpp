@@ -22,6 +22,7 @@ public:
 
 private:
     void read();
+    void shake_hands();
     void write();
     [[nodiscard]] bool peer_has_ended() const;
     void finish();  // destroys this

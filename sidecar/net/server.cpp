@@ -20,6 +20,7 @@
 #include "sidecar/config/load.hpp"
 #include "sidecar/core/shard_core.hpp"
 #include "sidecar/http/server.hpp"
+#include "sidecar/net/descriptor_budget.hpp"
 #include "sidecar/net/embedded.hpp"
 #include "sidecar/net/heap.hpp"
 #include "sidecar/net/log.hpp"
@@ -69,15 +70,19 @@ void write_log(char level, std::string_view event,
 }
 
 // Every client is a descriptor, and so is every upstream connection.
-void raise_descriptor_limit(const config& settings) {
+void fit_into_descriptor_limit(config& settings) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    const rlim_t needed = settings.clients_max + settings.leases_max + 256;
-    if (limit.rlim_cur < needed)
-        log_event(log_level::warn, "descriptor limit is low",
-                  {{"limit", std::to_string(limit.rlim_cur)}, {"needed", std::to_string(needed)}});
+    const std::uint32_t fitting = clients_within(limit.rlim_cur, settings);
+    if (fitting == settings.clients_max) return;
+    const auto needed = settings.clients_max + descriptors_beside_clients(settings);
+    log_event(log_level::warn, "descriptor limit is low: fewer clients than max-clients are possible",
+              {{"limit", std::to_string(limit.rlim_cur)},
+               {"needed", std::to_string(needed)},
+               {"clients", std::to_string(fitting)}});
+    settings.clients_max = fitting;
 }
 
 std::string random_hex() {
@@ -97,7 +102,7 @@ public:
 
     int run() {
         configure_log(settings_.log_level, settings_.log_json ? log_format::json : log_format::text);
-        raise_descriptor_limit(settings_);
+        fit_into_descriptor_limit(settings_);
         if (settings_.embedded) start_embedded();
         start_shards();
         start_http();
@@ -326,6 +331,7 @@ private:
         fresh.threads = settings_.threads;
         fresh.leases_max = settings_.leases_max;
         settings_ = fresh;
+        fit_into_descriptor_limit(settings_);
         policy_ = settings_.policy;
         configure_log(settings_.log_level, settings_.log_json ? log_format::json : log_format::text);
         http_->set_tokens(settings_.http_token, settings_.http_operator_token);

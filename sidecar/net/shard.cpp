@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t read_buffer_bytes = 128U << 10;
 constexpr std::chrono::milliseconds fine_tick{10};
 constexpr std::chrono::milliseconds idle_tick{100};
+constexpr int handshakes_per_turn_max = 8;
 constexpr int rounds_max = 64;  // of a turn's end: what flushing wakes is flushed too
 }  // namespace
 
@@ -76,6 +77,7 @@ void shard::in_turn(const std::function<void()>& work) {
 
 void shard::begin_turn() {
     core_.set_now(std::chrono::steady_clock::now());
+    handshakes_left_ = handshakes_per_turn_max;
 }
 
 void shard::end_turn() {
@@ -141,7 +143,7 @@ void shard::begin_drain() {
 
 void shard::on_accepted(int descriptor, client_address address, const tls_context* tls) {
     const auto before = process_.clients.fetch_add(1, std::memory_order_relaxed);
-    if (before >= core_.settings().settings.clients_max) {
+    if (before >= core_.settings().settings.clients_max && !core_.make_room()) {
         process_.clients.fetch_sub(1, std::memory_order_relaxed);
         ++core_.stats.count.clients_refused_max;
         if (tls == nullptr) {

@@ -54,6 +54,8 @@ public:
     void forget(client_socket& socket);
     void forget(upstream_socket& socket);
     void in_turn(const std::function<void()>& work);
+    // False when this turn has done enough of a TLS handshake's expensive work.
+    [[nodiscard]] bool take_handshake() { return handshakes_left_ > 0 && handshakes_left_-- > 0; }
 
 private:
     void begin_turn();
@@ -78,6 +80,7 @@ private:
     std::vector<char> read_buffer_;
     std::thread thread_;
     std::atomic<bool> drained_{false};
+    int handshakes_left_ = 0;
     bool draining_ = false;
 };
 

@@ -49,6 +49,10 @@ void transport::close() {
     descriptor_ = -1;
 }
 
+bool transport::handshake_done() const {
+    return tls_ == nullptr || SSL_is_init_finished(tls_) != 0;
+}
+
 bool transport::has_buffered() const {
     return tls_ != nullptr && SSL_has_pending(tls_) != 0;
 }

@@ -30,6 +30,7 @@ public:
     [[nodiscard]] io_result write(std::span<const std::string_view> pieces);
     [[nodiscard]] int descriptor() const { return descriptor_; }
     [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
+    [[nodiscard]] bool handshake_done() const;
     [[nodiscard]] const std::string& error() const { return error_; }  // of the last `broken`
     // TLS may hold bytes already read from the socket, of which epoll knows nothing.
     [[nodiscard]] bool has_buffered() const;

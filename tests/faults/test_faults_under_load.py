@@ -10,6 +10,7 @@ import pytest
 
 from support import Ending, Towards, encode, eventually, stays
 from support.processes import free_port
+from support.wire import RawClient
 
 HOLD_SECONDS = 1.0
 MEGABYTE = 1 << 20
@@ -223,6 +224,23 @@ def test_the_disk_is_full_for_a_while(load, site, rounds):
             site.redis.limit_file_size(None)
             eventually(lambda: site.redis.command("PING") == "PONG", 10)
             load.works_again(time.monotonic())
+    load.check_tasks(rounds)
+
+
+def test_the_sidecar_is_out_of_descriptors(load, site, rounds):
+    """It can accept nobody and cannot reach Redis again; clients that are there stay."""
+    for _ in range(rounds):
+        failures = load.counted("accept_failures")
+        with site.sidecar.client() as inside:
+            assert inside.command("CLIENT", "ID") > 0
+            site.sidecar.limit_descriptors(8)
+            site.proxy.cut_all()
+            with RawClient(site.sidecar.address):
+                eventually(lambda: site.proxy.open_links == 0, 5)
+                stays(lambda: inside.command("CLIENT", "ID", timeout=1) > 0, HOLD_SECONDS / 2)
+            site.sidecar.limit_descriptors(None)
+        load.works_again(time.monotonic())
+        assert load.counted("accept_failures") > failures
     load.check_tasks(rounds)
 
 

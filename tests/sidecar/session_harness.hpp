@@ -54,8 +54,9 @@ public:
     static config strict() { return config{}; }
 
     // --- clients
-    test_client& connect() {
+    test_client& connect(bool tls = false) {
         client_address address;
+        address.tls = tls;
         address.remote = "10.0.0.1:" + std::to_string(50'000 + clients_.size());
         address.local = "10.0.0.2:6379";
         auto& client = *clients_.emplace_back(std::make_unique<test_client>());

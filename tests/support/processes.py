@@ -22,11 +22,13 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_the_tests():
+def prepare_child(descriptors=None):
     """Runs in the child: when the test run itself is killed, nothing stays behind."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # A file that may not grow is an error of the write, as on a full disk, not the end.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    if descriptors:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
 
 class Process:
@@ -50,7 +52,7 @@ class Process:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def spawn(self, arguments, stdout=None, env=None):
+    def spawn(self, arguments, stdout=None, env=None, descriptors=None):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(argument) for argument in arguments],
@@ -59,7 +61,7 @@ class Process:
                 stderr=log,
                 env=None if env is None else {**os.environ, **env},
                 cwd=self.directory,
-                preexec_fn=die_with_the_tests,
+                preexec_fn=lambda: prepare_child(descriptors),
             )
 
     def log(self):
@@ -83,6 +85,12 @@ class Process:
         if self.running:
             soft = resource.RLIM_INFINITY if limit is None else limit
             resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
+    def limit_descriptors(self, limit):
+        """None: as many as before."""
+        if self.running:
+            now = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (now[1] if limit is None else limit, now[1]))
 
     def kill(self):
         """As if the machine had lost it: no orderly shutdown."""

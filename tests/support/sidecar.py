@@ -23,6 +23,9 @@ def binary():
     return path
 
 
+READY_SECONDS = 20
+
+
 class StartFailed(Exception):
     """The process ended, or said nothing, instead of becoming ready. The text is its output."""
 
@@ -30,28 +33,33 @@ class StartFailed(Exception):
 class Sidecar(Process):
     """redis: the upstream URL. flags: further arguments of `serve`, in order. env: added to the environment.
 
-    listen=None leaves --listen away (for --unix or --tls-listen alone).
+    listen=None leaves --listen away (for --unix or --tls-listen alone). descriptors: the limit of open files.
     """
 
-    def __init__(self, redis=None, *flags, env=None, listen="127.0.0.1:0", start=True, ready_seconds=20):
+    def __init__(self, redis=None, *flags, env=None, listen="127.0.0.1:0", start=True, descriptors=None):
         super().__init__("sidecar")
         self.flags = [*(["--listen", listen] if listen else []), "--http", "127.0.0.1:0"]
         self.flags += ["--redis", redis] if redis else []
         self.flags += flags
         self.env = env or {}
         self.ready = {}
-        self.ready_seconds = ready_seconds
+        self.descriptors = descriptors
         if start:
             self.start()
 
     def start(self):
-        self.spawn([binary(), "serve", *self.flags], stdout=subprocess.PIPE, env=self.env)
+        self.spawn(
+            [binary(), "serve", *self.flags],
+            stdout=subprocess.PIPE,
+            env=self.env,
+            descriptors=self.descriptors,
+        )
         line = self._read_ready_line()
         self.ready = dict(field.split("=", 1) for field in line.split()[1:])
         return self
 
     def _read_ready_line(self):
-        deadline = time.monotonic() + slack(self.ready_seconds)
+        deadline = time.monotonic() + slack(READY_SECONDS)
         text = b""
         descriptor = self.process.stdout.fileno()
         while time.monotonic() < deadline:

@@ -1,12 +1,14 @@
 """A Celery producer; its worker is a process of its own."""
 
 import logging
+import time
 
 from kombu.exceptions import OperationalError
 
 from clients.celery_app import build
 from faults.load.actor import Actor, Outcome
 
+STANDSTILL_SECONDS = 6
 logging.getLogger("celery").setLevel(logging.CRITICAL)
 
 
@@ -19,6 +21,7 @@ class CeleryProducer(Actor):
         self.app = build(site.url(2))
         self.app.conf.task_publish_retry = False
         self.runs = runs
+        self.ran, self.progress_at = 0, time.monotonic()
         self.number = 0
         self.acknowledged = set()
 
@@ -37,14 +40,16 @@ class CeleryProducer(Actor):
         self.stopping.wait(0.05)
 
     def revive_worker(self):
-        """An error reply such as READONLY ends a worker, with plain Redis as well. Supervisors start them."""
-        if not self.worker.running:
-            print("the Celery worker had ended:", self.worker.log_tail(3))
+        """What a supervisor does, and is needed with plain Redis too: an error reply such as READONLY ends a
+        worker, an acknowledgement of unknown outcome costs it a slot for good."""
+        ran, now = len(self.runs()), time.monotonic()
+        if ran != self.ran:
+            self.ran, self.progress_at = ran, now
+        if not self.worker.running or now - self.progress_at > STANDSTILL_SECONDS:
+            print("the Celery worker is started again:", self.worker.log_tail(2))
             self.worker.kill_group()
             self.worker.start()
-
-    def missing(self):
-        return self.acknowledged - set(self.runs())
+            self.progress_at = time.monotonic() + STANDSTILL_SECONDS
 
     def close(self):
         self.app.close()

@@ -25,7 +25,8 @@ class Publisher(RedisActor):
         self.number += 1
         outcome, receivers = self.attempt(lambda: self.client.publish(self.channel, self.number))
         if outcome is Outcome.done and receivers:
-            self.expect(receivers == 1, f"{receivers} receivers of a channel with one subscriber")
+            # Redis may still count a connection that was cut when there is already another.
+            self.expect(receivers <= 2, f"{receivers} receivers of a channel with one subscriber")
             self.counted.append(self.number)
 
 

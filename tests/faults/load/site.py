@@ -55,6 +55,7 @@ class Site:
         """Ends every fault that may still be there, also after a test that failed in its middle."""
         self.redis.thaw()
         self.redis.limit_file_size(None)
+        self.sidecar.limit_descriptors(None)
         self.proxy.disarm()
         self.proxy.accept()
         for towards in Towards:

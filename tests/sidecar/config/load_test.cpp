@@ -36,6 +36,7 @@ const std::vector<sample> samples{
     {"max-leases", "2", "3"},
     {"hold", "1s", "2s"},
     {"db0-hold", "1s", "2s"},
+    {"auth-timeout", "1s", "2s"},
     {"drain", "1s", "2s"},
     {"http", "127.0.0.1:1", "127.0.0.1:2"},
     {"log-level", "debug", "error"},

@@ -42,6 +42,7 @@ const std::vector<bad_sample> bad_samples{
     {"max-leases", "0", "'0' is not a number from 1 to 100000"},
     {"hold", "3 parsecs", "'3 parsecs' is not a duration such as 3s, 500ms, 2m or 1h"},
     {"db0-hold", "25h", "'25h' is more than a day"},
+    {"auth-timeout", "soonish", "'soonish' is not a duration such as 3s, 500ms, 2m or 1h"},
     {"drain", "soon", "'soon' is not a duration such as 3s, 500ms, 2m or 1h"},
     {"http", "[::1:1", "'[::1:1' is not HOST:PORT: the bracket of the IPv6 address is not closed"},
     {"log-level", "loud", "'loud' is none of trace, debug, info, warn, error, off"},
