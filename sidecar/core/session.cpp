@@ -153,11 +153,6 @@ bool session::wants_read() const {
     return input_.size() - input_at_ < stalled_input_bytes_max;
 }
 
-void session::on_handshake_done() {
-    in_handshake_ = false;
-    if (!stranger()) shard_.strangers.remove(id_);
-}
-
 void session::on_end_of_stream() {
     if (life_ != session_life::open) return;
     ended_ = true;
@@ -489,15 +484,6 @@ void session::on_time(time_point now) {
         ++shard_.stats.count.clients_closed_hold;
         close_now("a subscription it would overtake is not confirmed");
     }
-}
-
-void session::on_reload() {
-    const user* fresh = shard_.settings().users.find(user_->name);
-    if (fresh == nullptr) return close_now("user was removed");
-    const bool must_change = user_ != fresh;
-    user_ = fresh;
-    if (must_change) served_by_user_ = nullptr;
-    if (shard_.settings().users.open_to_all()) authenticated_ = true;
 }
 
 void session::drain() {

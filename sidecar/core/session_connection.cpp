@@ -90,6 +90,20 @@ void session::become(const user& who) {
     if (!stranger()) shard_.strangers.remove(id_);
 }
 
+void session::on_handshake_done() {
+    in_handshake_ = false;
+    if (!stranger()) shard_.strangers.remove(id_);
+}
+
+void session::on_reload() {
+    const user* fresh = shard_.settings().users.find(user_->name);
+    if (fresh == nullptr) return close_now("user was removed");
+    const bool must_change = user_ != fresh;
+    user_ = fresh;
+    if (must_change) served_by_user_ = nullptr;
+    if (shard_.settings().users.open_to_all()) authenticated_ = true;
+}
+
 // nullopt: done; otherwise what to answer.
 std::optional<std::string> session::authenticate(std::string_view name, std::string_view password) {
     const user* who = shard_.settings().users.authenticate(name, password);
