@@ -327,10 +327,6 @@ void session::close_now(std::string_view cause) {
     on_broken();
 }
 
-void session::kill() {
-    close_now("killed");
-}
-
 // --- replies
 
 // Whole replies of ordinary use, next in order, to an open client that waits for nothing.

@@ -139,6 +139,10 @@ session::step session::client_list(args_view args) {
     return step::consumed;
 }
 
+void session::kill() {
+    close_now("killed");
+}
+
 session::step session::client_kill(args_view args) {
     if (entries_ > 0) return wait_for(stall::drain);
     client_filter filter;
