@@ -77,6 +77,26 @@ def test_links_are_cut_at_random_bytes(load, site, rounds):
     load.check_tasks(cuts)
 
 
+def test_the_answers_to_everything_in_flight_are_lost(load, site, rounds):
+    """Redis has executed it all: not one write may be executed again."""
+    for _ in range(5 * rounds):
+        site.proxy.stall(Towards.sidecar)
+        eventually(lambda: at_rest(site.redis), 10, 0.02)
+        site.proxy.cut_all()
+        site.proxy.flow(Towards.sidecar)
+        load.works_again(time.monotonic())
+    load.check_tasks(5 * rounds)
+
+
+def at_rest(redis):
+    """It executes nothing but our questions: everybody waits for an answer."""
+    with redis.client() as client:
+        first, second = (int(info(client, "stats")["total_commands_processed"]) for _ in "ab")
+        stays(lambda: True, 0.05)
+        third = int(info(client, "stats")["total_commands_processed"])
+    return third - second == second - first
+
+
 def test_the_link_stalls(load, site, rounds):
     for towards in list(Towards) * rounds:
         site.proxy.stall(towards)
