@@ -22,12 +22,14 @@ def pytest_generate_tests(metafunc):
         name, number = only.split(":")
         cases = [(name, range(int(number), int(number) + 1))]
     else:
-        total = metafunc.config.getoption("--conversations")
+        counts = shares(metafunc.config.getoption("--conversations"))
         cases = [
             (name, range(first, min(first + BATCH, count)))
-            for name, count in shares(total).items()
+            for name, count in counts.items()
             for first in range(0, count, BATCH)
         ]
+        # The worlds in turn: a run that is ended early has seen all of them.
+        cases.sort(key=lambda case: case[1][0] / counts[case[0]])
     ids = [f"{name}-{numbers[0]}" for name, numbers in cases]
     metafunc.parametrize("name, numbers", cases, ids=ids)
 
