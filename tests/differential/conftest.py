@@ -17,7 +17,7 @@ def pairs(request):
 
 
 class Progress:
-    """Says how far a long run is."""
+    """Says how far a long run is, and at once what failed."""
 
     def __init__(self, config):
         self.config = config
@@ -30,7 +30,14 @@ class Progress:
         self.told = now
         held, wanted = self.config.stash[PAIRS].held.total(), self.config.getoption("--conversations")
         line = f" {held} of about {wanted} conversations, {held / (now - self.begun):.0f} a second"
-        self.config.pluginmanager.get_plugin("terminalreporter").write_line(line)
+        self._tell(line)
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self._tell("\n" + report.longreprtext)
+
+    def _tell(self, text):
+        self.config.pluginmanager.get_plugin("terminalreporter").write_line(text)
 
 
 def pytest_configure(config):

@@ -163,7 +163,8 @@ class Generator:
     def _timeout(self):
         """A call that nobody serves."""
         client = self.random.choice(self.clients)
-        if client.blocked or client.holding or client.silent or not client.there:
+        if client not in self._unburdened() or client.subscribed:
+            # Subscribed in RESP2, a client that has turned replies off cannot turn them on again.
             return self._turn()
         return [step(client.name, self.random.choice(self.menus.unserved()), wait=1)]
 

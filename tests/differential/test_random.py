@@ -10,7 +10,7 @@ from differential.generate import Generator
 from differential.modes import WORLDS, shares
 from differential.notation import write
 from differential.shrink import shrink
-from differential.side import DEADLINE
+from differential.side import DEADLINE, ReferenceStuck
 
 BATCH = 50
 SHRINKING_PATIENCE = 2.0
@@ -49,10 +49,13 @@ def hold(pairs, world, seed, number):
     def compare(one, patience=DEADLINE):
         return pairs.compare(world.mode.name, world.mode.servers, one, patience=patience)
 
-    found = compare(conversation)
+    alone = f"to hold it alone: ./dev test --differential -- --seed {seed} --only {name}"
+    try:
+        found = compare(conversation)
+    except ReferenceStuck as stuck:
+        pytest.fail(f"{alone}\n{write(conversation)}\n{stuck}", pytrace=False)
     if found:
         log = pairs.get(world.mode.servers).log_tail()
         least, why = shrink(conversation, found, lambda one: compare(one, SHRINKING_PATIENCE))
-        alone = f"to hold it alone: ./dev test --differential -- --seed {seed} --only {name}"
         steps = f"{len(conversation.steps)} steps, the first difference was\n{found}"
         pytest.fail(f"{alone}\n{write(least)}\n\n{why}\n\nbefore: {steps}\n{log}", pytrace=False)
