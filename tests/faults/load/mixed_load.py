@@ -5,6 +5,7 @@ from faults.load.plain_actors import CacheActor, RawActor, TransactionActor, Wat
 from faults.load.queue_actors import Ledger, ListConsumer, ListProducer, SetConsumer, SetProducer
 from support import eventually
 from support.polling import slack
+from support.stalls import Stalls
 
 MOVES = 3  # operations of each actor that show it at work
 SERVICE_BACK_SECONDS = 1.0
@@ -48,6 +49,7 @@ class MixedLoad:
         ]
         self.others += [tasks] if tasks else []
         self.metrics_before = site.sidecar.metrics()
+        self.stalls = Stalls()
         self.extra_lost = 0  # elements a test lets clients take to the grave
 
     @property
@@ -67,6 +69,7 @@ class MixedLoad:
         return int(self.site.sidecar.metrics()[name] - self.metrics_before[name])
 
     def __enter__(self):
+        self.stalls.__enter__()
         for actor in self.actors:
             actor.start()
         self.keeps_working()
@@ -77,6 +80,7 @@ class MixedLoad:
             if kind is None:
                 self.finish()
         finally:
+            self.stalls.__exit__()
             for actor in self.actors:
                 actor.stop()
             for actor in self.actors:
@@ -104,7 +108,11 @@ class MixedLoad:
             kind = type(actor).__name__
             slowest[kind] = max(slowest.get(kind, 0), actor.recovered_after)
         print("recovered after", {kind: round(seconds, 3) for kind, seconds in sorted(slowest.items())})
-        assert slowest["RawActor"] < slack(within), slowest
+        stalled = self.stalls.between(since, since + slowest["RawActor"])
+        assert slowest["RawActor"] - stalled < slack(within), (
+            slowest,
+            f"machine stalled {stalled:.2f} s",
+        )
 
     def problems(self):
         return [problem for actor in self.actors for problem in actor.problems]
