@@ -162,4 +162,11 @@ class MixedLoad:
                 self.tasks.revive_worker()
             return len(wanted - set(self.tasks.runs())) <= links_lost
 
-        eventually(all_ran, 40, 0.1, message=f"more than {links_lost} tasks never ran")
+        try:
+            eventually(all_ran, 40, 0.1)
+        except AssertionError:
+            missing = wanted - set(self.tasks.runs())
+            waiting = self.site.redis.command("LLEN", "default", db=2)
+            taken = self.site.redis.command("HLEN", "unacked", db=2)
+            text = f"{len(missing)} of {len(wanted)} tasks never ran, {links_lost} may be lost by kombu"
+            raise AssertionError(f"{text}; {waiting} are queued, {taken} unacknowledged") from None
