@@ -154,6 +154,7 @@ def test_subscriptions_are_replayed(start):
         return counts[1] >= 1 and redis.command("PUBSUB", "NUMPAT") == 6
 
     eventually(all_back, 10, message="not subscribed again")
+    assert sidecar.metric("sidecar_subscription_gaps_total") >= 1, "messages may be lost and nobody says so"
     publisher = start.client(sidecar)
     assert eventually(lambda: publisher.command("PUBLISH", "everyone", "hi") == 6, 5)
     assert publisher.command("PUBLISH", "only-3x", "you") == 1

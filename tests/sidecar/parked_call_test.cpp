@@ -37,6 +37,20 @@ TEST_CASE("a parked call keeps the client's order and nobody else's") {
     CHECK(h.core->leases.idle() == 1);
 }
 
+TEST_CASE("a call without a timeout outlives every limit of the sidecar's own") {
+    session_harness h;
+    auto& worker = h.connect();
+    h.command(worker, {"BLPOP", "q", "0"});
+    for (int i = 0; i < 720; ++i) h.pass(std::chrono::seconds(10));
+    CHECK(worker.side->blocked());
+    CHECK_FALSE(worker.closed);
+    CHECK(h.core->leases.in_use() == 1);
+    h.redis.push("q", "late");
+    h.turn();
+    CHECK(h.take(worker) == popped("q", "late"));
+    CHECK(h.count().links_lost == 0);
+}
+
 TEST_CASE("a parked call, however it is cut") {
     each_fragmentation(
         joined({{"RPUSH", "q", "a"}, {"BLPOP", "q", "0"}, {"BLPOP", "q", "0"}, {"PING"}}),
