@@ -1,4 +1,4 @@
-"""Errors that tell of Redis's state belong to the one client that got them; connections and neighbours stay."""
+"""Errors that tell of Redis's state are the one client's that got them; connections and neighbours stay."""
 
 import pytest
 

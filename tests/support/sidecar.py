@@ -1,5 +1,6 @@
 """The binary under test: started on ports of the kernel's choice, found through its `ready` line."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,6 +16,14 @@ from support.resp import encode
 from support.wire import RawClient
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SANITIZED = bool(os.environ.get("SIDECAR_SANITIZER"))
+REPORTS = (
+    "ERROR: AddressSanitizer",
+    "ERROR: LeakSanitizer",
+    "WARNING: ThreadSanitizer",
+    "ThreadSanitizer: ",
+    "runtime error: ",
+)
 
 
 def binary():
@@ -122,6 +131,30 @@ class Sidecar(Process):
             reply = client.read_frame()
             assert not reply.startswith(b"-"), f"{command}: {reply!r}"
         return client
+
+    def close(self):
+        """Fails the test when a sanitizer had something to say about it."""
+        try:
+            if SANITIZED:
+                self._end_orderly()
+            report = self._sanitizer_report()
+        finally:
+            super().close()
+        assert not report, report
+
+    def _end_orderly(self):
+        """Leaks are looked for at the end of main only. The second signal ends a drain at once."""
+        for _ in range(2):
+            if self.running:
+                self.thaw()
+                self.process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(5)
+
+    def _sanitizer_report(self):
+        text = self.log()
+        starts = [place for mark in REPORTS if (place := text.find(mark)) >= 0]
+        return text[min(starts) : min(starts) + 6000] if starts else ""
 
     def reload(self):
         self.signal(signal.SIGHUP)
