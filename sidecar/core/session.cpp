@@ -392,7 +392,7 @@ void session::note_size(std::size_t bytes, bool complete) {
         small_replies_ = 0;
     } else if (bulk_ && ++small_replies_ > small_replies_max) {
         bulk_ = false;
-        link_ = entries_ > 1 ? link_ : nullptr;
+        served_by_user_ = nullptr;  // the next command chooses its link anew
     }
     reply_bytes_ = 0;
 }

@@ -74,24 +74,32 @@ bool subscription_registry::must_wait_for_any(int upstream, int shard, std::uint
     return true;
 }
 
+// Whoever is beside us upstream, never less than nobody: of a name that is being given up upstream may
+// have forgotten what we still count.
+std::int64_t subscription_registry::with_ours(std::int64_t count, const numbers& ours) {
+    return std::max<std::int64_t>(0, count - ours.upstream) + ours.clients;
+}
+
 std::int64_t subscription_registry::subscribers(int upstream, kind k, std::string_view channel,
                                                 std::int64_t count) {
     const std::lock_guard lock(mutex_);
     const auto it = of(k).find(key{upstream, std::string(channel)});
-    if (it == of(k).end()) return count;
-    return std::max<std::int64_t>(0, count - it->second.upstream + it->second.clients);
+    return it == of(k).end() ? count : with_ours(count, it->second);
 }
 
 std::int64_t subscription_registry::receivers(int upstream, kind k, std::string_view channel,
                                               std::int64_t count) {
     if (!any_subscribed()) return count;
-    std::int64_t result = subscribers(upstream, k, channel, count);
-    if (k != kind::channel) return result;
+    if (k != kind::channel) return subscribers(upstream, k, channel, count);
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, n] : of(kind::pattern))
-        if (name.first == upstream && resp::glob_match(name.second, channel))
-            result += n.clients - n.upstream;
-    return std::max<std::int64_t>(0, result);
+    numbers ours;
+    if (const auto it = of(k).find(key{upstream, std::string(channel)}); it != of(k).end()) ours = it->second;
+    for (const auto& [name, n] : of(kind::pattern)) {
+        if (name.first != upstream || !resp::glob_match(name.second, channel)) continue;
+        ours.upstream += n.upstream;
+        ours.clients += n.clients;
+    }
+    return with_ours(count, ours);
 }
 
 }  // namespace sidecar

@@ -99,3 +99,13 @@ def test_monitor_has_a_connection_of_its_own(start):
     monitor.close()
     eventually(lambda: sidecar.metric("sidecar_leases_in_use") == 0)
     assert neighbour.command("GET", "k") == b"19"
+
+
+def test_replication_is_refused(start):
+    redis, sidecar = start.both("--policy", "open")
+    client, neighbour = start.clients(sidecar, 2)
+    for words in (("SYNC",), ("PSYNC", "?", "-1"), ("REPLCONF", "listening-port", "1")):
+        assert client.command(*words).text == "ERR replication does not go through the sidecar"
+        assert neighbour.command("SET", "k", "v") == "OK"
+    assert client.command("GET", "k") == b"v"
+    assert redis.info("replication", "connected_slaves") == "0"

@@ -80,3 +80,31 @@ TEST_CASE("a bulk link makes room for a main link, at once when unused and else 
     CHECK(open_links(h) == 8);
     CHECK(h.connections(link_lane::bulk) == 0);
 }
+
+TEST_CASE("a client that changes its lane keeps its order") {
+    session_harness h;
+    const std::string large(2U << 20, 'x');
+    h.redis.strings["large"] = large;
+    h.redis.strings["small"] = "s";
+    std::string large_reply;
+    resp::append_bulk(large_reply, large);
+    auto& client = h.connect();
+    CHECK(h.ask(client, {"GET", "large"}) == large_reply);
+    h.forget_seen();
+    // From here on a bulk client, and after a thousand small replies an ordinary one again.
+    for (int round = 0; round < 2; ++round) {
+        h.answers = false;
+        std::string commands;
+        std::string wanted;
+        for (int i = 0; i < 1'200; ++i) {
+            commands += resp::command({"INCR", "n"}) + resp::command({"GET", "small"});
+            wanted += ":" + std::to_string(round * 1'200 + i + 1) + "\r\n$1\r\ns\r\n";
+        }
+        h.send(client, commands);
+        h.answers = true;
+        h.turn();
+        CHECK(h.take(client) == wanted);
+    }
+    CHECK(h.seen_on(link_lane::bulk).find("INCR") != std::string::npos);
+    CHECK(h.seen_on(link_lane::main).find("INCR") != std::string::npos);
+}

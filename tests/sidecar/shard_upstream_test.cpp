@@ -235,3 +235,30 @@ TEST_CASE("two clients and a loss at every moment") {
             CHECK((h.redis.strings["b"].empty() || h.redis.strings["b"] == "1"));
         }
 }
+
+TEST_CASE("a long reply on a link is no reason to call upstream away") {
+    session_harness h;
+    h.redis.strings["large"] = std::string(100'000, 'x');
+    auto& client = h.connect();
+    h.answers = false;
+    h.command(client, {"GET", "large"});
+    for (int i = 0; i < 60; ++i) {
+        h.pass(std::chrono::seconds(1));
+        h.deliver(100);
+        CHECK_FALSE(h.core->upstream_of(0).down_since.has_value());
+    }
+    CHECK(client.received.size() == 60 * 100);
+    h.deliver();
+    CHECK(client.received.size() > 100'000);
+    CHECK(h.count().links_lost == 0);
+}
+
+TEST_CASE("an upstream that answers nothing any more is called away") {
+    session_harness h;
+    h.answers = false;
+    for (int i = 0; i < 10; ++i) h.pass(std::chrono::seconds(1));
+    CHECK(h.core->upstream_of(0).down_since.has_value());
+    h.answers = true;
+    h.turn();
+    CHECK_FALSE(h.core->upstream_of(0).down_since.has_value());
+}

@@ -102,6 +102,15 @@ TEST_CASE("everything given up leaves upstream's own count") {
     CHECK(names.receivers(0, kind::channel, "a", 4) == 4);
 }
 
+TEST_CASE("a pattern being given up, of which upstream knows no more, hides no client") {
+    subscription_registry names;
+    names.add_upstream(0, kind::pattern, "n*", 1);  // its end is not confirmed yet
+    names.add_upstream(0, kind::pattern, "*s", 1);
+    names.add_client(0, kind::pattern, "*s", 1);
+    CHECK(names.receivers(0, kind::channel, "news", 2) == 1);
+    CHECK(names.receivers(0, kind::channel, "news", 1) == 1);
+}
+
 TEST_CASE("shards on several threads") {
     subscription_registry names;
     std::vector<std::thread> shards;

@@ -204,3 +204,13 @@ def test_hello_authenticates(users):
         assert client.command("HELLO", 3, "AUTH", "cache", "cache-secret", "SETNAME", "me")[b"proto"] == 3
         assert client.command("ACL", "WHOAMI") == b"cache"
         assert client.command("CLIENT", "GETNAME") == b"me"
+
+
+def test_hello_and_client_id_agree(strict):
+    with strict.sidecar.client() as client:
+        greeting = client.command("HELLO", 3)
+        assert greeting[b"id"] == client.command("CLIENT", "ID")
+        assert greeting[b"proto"] == 3
+        assert greeting[b"version"].decode() == strict.redis.info("server", "redis_version")
+        assert client.command("HELLO", 4).code == "NOPROTO"
+        assert client.command("HELLO", 3)[b"id"] == greeting[b"id"]

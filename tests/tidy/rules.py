@@ -45,6 +45,8 @@ TEXTS = (*CPP, ".py", ".sh", ".txt", ".md", ".json", ".yml", ".toml", ".js", ".g
 # The rules and their test have to say what they forbid.
 ITSELF = "tests/tidy/"
 PACKAGES = ".ci/packages.txt"
+TRAPS = "tests/traps.md"
+TRAPS_COUNT = 62
 SHARED_FOLDERS = {"/", "/srv", "/opt", "/tmp", "/usr", "/var", "/mnt", "/home"}
 
 
@@ -136,6 +138,38 @@ def test_names(project):
                 yield Finding(name, number, "a test's name begins with a word")
 
 
+def test_exists(project, path, name):
+    """A pytest function, a Catch2 case, or a heading of a scenario (which may end in its protocol)."""
+    if path not in project.files:
+        return False
+    patterns = {
+        ".py": rf"^(async )?def {re.escape(name)}\(",
+        ".cpp": rf'^TEST_CASE\(\s*"{re.escape(name)}"',
+        ".txt": rf"^== {re.escape(name)}( \[\w+\])?$",
+    }
+    pattern = patterns.get(Path(path).suffix)
+    return pattern is not None and re.search(pattern, project.text(path), re.MULTILINE) is not None
+
+
+def traps_tested(project):
+    """Every trap has its line, with a test that exists; the reasons stand beside them."""
+    if TRAPS not in project.files:
+        yield Finding(TRAPS, 0, "is missing")
+        return
+    seen = []
+    for number, line in project.lines(TRAPS):
+        if match := re.match(r"(\d+)\. ", line):
+            seen.append(int(match[1]))
+            tests = re.findall(r"`([^`:]+)::([^`]+)`", line)
+            if not tests and "cannot occur" not in line:
+                yield Finding(TRAPS, number, "names neither a test nor why it cannot occur")
+            for path, name in tests:
+                if not test_exists(project, path, name):
+                    yield Finding(TRAPS, number, f"there is no test {path}::{name}")
+    if seen != list(range(1, TRAPS_COUNT + 1)):
+        yield Finding(TRAPS, 0, f"has other numbers than 1 to {TRAPS_COUNT}: {seen}")
+
+
 def banned_words(project):
     for name in project.files:
         if name.startswith(ITSELF) or not (name.endswith(TEXTS) or project.is_script(name)):
@@ -204,6 +238,7 @@ RULES = {
         sources_listed,
         units_tested,
         test_names,
+        traps_tested,
         banned_words,
         pragma_once,
         top_level,

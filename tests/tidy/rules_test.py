@@ -9,6 +9,7 @@ from pathlib import Path
 import rules
 from project import Project
 
+TRAPS = [f"{number}. trap: `tests/resp/writer_test.cpp::writes`" for number in range(1, 63)]
 CLEAN = {
     "CMakeLists.txt": "add_subdirectory(resp)\n",
     "dev": "#!/usr/bin/env bash\n",
@@ -17,7 +18,8 @@ CLEAN = {
     "resp/writer.hpp": "#pragma once\n#include <string>\n",
     "resp/writer.cpp": '#include "resp/writer.hpp"\n',
     "tests/resp/CMakeLists.txt": "unit_tests(resp resp writer_test.cpp)\n",
-    "tests/resp/writer_test.cpp": '#include "resp/writer.hpp"\n',
+    "tests/resp/writer_test.cpp": '#include "resp/writer.hpp"\nTEST_CASE("writes") {}\n',
+    "tests/traps.md": "\n".join(TRAPS),
     "sidecar/CMakeLists.txt": "add_subdirectory(net)\n",
     "sidecar/net/CMakeLists.txt": "target_sources(sidecar_net PRIVATE log.cpp)\n",
     "sidecar/net/log.cpp": "#include <spdlog/spdlog.h>\n#include <thread>\n",
@@ -50,6 +52,11 @@ PLANTED = {
         {"sidecar/CMakeLists.txt": "core/session.cpp", "sidecar/core/session.cpp": ""},
     ],
     "test_names": [{"tests/resp/writer_test.cpp": 'TEST_CASE("--flag") {}\n'}],
+    "traps_tested": [
+        {"tests/traps.md": "\n".join(TRAPS[1:])},
+        {"tests/traps.md": "\n".join(["1. trap: none", *TRAPS[1:]])},
+        {"tests/resp/writer_test.cpp": 'TEST_CASE("writes other things") {}\n'},
+    ],
     "banned_words": [
         {"resp/writer.hpp": "#pragma once\n// FIXME later\n"},
         {"dev": "#!/usr/bin/env bash\n# TODO: more\n"},
