@@ -74,17 +74,25 @@ bool subscription_registry::must_wait_for_any(int upstream, int shard, std::uint
     return true;
 }
 
-// Whoever is beside us upstream, never less than nobody: of a name that is being given up upstream may
-// have forgotten what we still count.
-std::int64_t subscription_registry::with_ours(std::int64_t count, const numbers& ours) {
-    return std::max<std::int64_t>(0, count - ours.upstream) + ours.clients;
+void subscription_registry::tally::add(const numbers& n) {
+    clients += n.clients;
+    // Nobody wants it any more: it is being given up, and upstream may have forgotten it already.
+    (n.clients > 0 ? upstream : leaving) += n.upstream;
+}
+
+std::int64_t subscription_registry::tally::corrected(std::int64_t count) const {
+    const std::int64_t others = count - upstream;
+    const std::int64_t still_counted = std::clamp<std::int64_t>(others, 0, leaving);
+    return std::max<std::int64_t>(0, others - still_counted + clients);
 }
 
 std::int64_t subscription_registry::subscribers(int upstream, kind k, std::string_view channel,
                                                 std::int64_t count) {
     const std::lock_guard lock(mutex_);
-    const auto it = of(k).find(key{upstream, std::string(channel)});
-    return it == of(k).end() ? count : with_ours(count, it->second);
+    tally ours;
+    if (const auto it = of(k).find(key{upstream, std::string(channel)}); it != of(k).end())
+        ours.add(it->second);
+    return ours.corrected(count);
 }
 
 std::int64_t subscription_registry::receivers(int upstream, kind k, std::string_view channel,
@@ -92,14 +100,12 @@ std::int64_t subscription_registry::receivers(int upstream, kind k, std::string_
     if (!any_subscribed()) return count;
     if (k != kind::channel) return subscribers(upstream, k, channel, count);
     const std::lock_guard lock(mutex_);
-    numbers ours;
-    if (const auto it = of(k).find(key{upstream, std::string(channel)}); it != of(k).end()) ours = it->second;
-    for (const auto& [name, n] : of(kind::pattern)) {
-        if (name.first != upstream || !resp::glob_match(name.second, channel)) continue;
-        ours.upstream += n.upstream;
-        ours.clients += n.clients;
-    }
-    return with_ours(count, ours);
+    tally ours;
+    if (const auto it = of(k).find(key{upstream, std::string(channel)}); it != of(k).end())
+        ours.add(it->second);
+    for (const auto& [name, n] : of(kind::pattern))
+        if (name.first == upstream && resp::glob_match(name.second, channel)) ours.add(n);
+    return ours.corrected(count);
 }
 
 }  // namespace sidecar

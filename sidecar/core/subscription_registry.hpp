@@ -59,7 +59,13 @@ private:
         std::int64_t pending = 0;
         [[nodiscard]] bool gone() const { return upstream == 0 && clients == 0 && pending == 0; }
     };
-    [[nodiscard]] static std::int64_t with_ours(std::int64_t count, const numbers& ours);
+    struct tally {  // of the names that a message reaches
+        std::int64_t upstream = 0;
+        std::int64_t leaving = 0;
+        std::int64_t clients = 0;
+        void add(const numbers& n);
+        [[nodiscard]] std::int64_t corrected(std::int64_t count) const;
+    };
     using key = std::pair<int, std::string>;  // upstream, name
     std::map<key, numbers>& of(kind k) { return names_[static_cast<int>(k)]; }
     void change(int upstream, kind k, std::string_view name, std::int64_t numbers::*member, int by);

@@ -109,6 +109,14 @@ TEST_CASE("a pattern being given up, of which upstream knows no more, hides no c
     names.add_client(0, kind::pattern, "*s", 1);
     CHECK(names.receivers(0, kind::channel, "news", 2) == 1);
     CHECK(names.receivers(0, kind::channel, "news", 1) == 1);
+    CHECK(names.receivers(0, kind::channel, "news", 3) == 2);  // one beside the sidecar
+}
+
+TEST_CASE("a message that came to upstream before the subscription counts nobody") {
+    subscription_registry names;
+    names.add_upstream(0, kind::channel, "a", 1);
+    names.add_client(0, kind::channel, "a", 1);
+    CHECK(names.receivers(0, kind::channel, "a", 0) == 0);
 }
 
 TEST_CASE("shards on several threads") {
