@@ -10,7 +10,7 @@ from support.resp import children
 
 REASONS = {
     "unordered": "sets and key spaces are hash tables seeded at random in each server: order differs",
-    "deep_unordered": "the same inside EXEC's array",
+    "deep_unordered": "the same at any depth: COMMAND lists subcommands in the order of a hash table too",
     "shape": "random picks, times and memory figures: only type and structure can be compared",
     "kind": "the text describes this very server or connection (INFO, CLIENT INFO, LOLWUT): only the type",
     "hello": "the connection id and the order of nothing else: HELLO's fields but `id` are compared",
