@@ -89,11 +89,11 @@ namespace {
 }  // namespace
 
 std::size_t short_reply_bytes(std::string_view bytes) {
-    constexpr std::size_t elements_max = 16;
+    constexpr std::size_t short_elements_max = 16;
     if (bytes.front() != '*') return short_element_bytes(bytes);
     std::size_t at = 1;
     std::size_t count = 0;
-    if (!read_short_length(bytes, at, count) || count > elements_max) return 0;
+    if (!read_short_length(bytes, at, count) || count > short_elements_max) return 0;
     for (; count > 0; --count) {
         const std::size_t size = at < bytes.size() ? short_element_bytes(bytes.substr(at)) : 0;
         if (size == 0) return 0;

@@ -19,7 +19,7 @@ link::link(link_key key, handshake_settings settings, link_events& events, std::
 void link::expire_held() {
     if (state_ == link_state::ready) return;
     upstream_queue waiting = std::exchange(queue_, {});
-    waiting.on_lost([this](const upstream_entry& entry, bool) {
+    waiting.on_lost([](const upstream_entry& entry, bool) {
         if ((entry.flags & entry_flag::unbounded) != 0) return loss_verdict::resend;
         if (entry.owner != nullptr) entry.owner->on_never_sent(entry);
         return loss_verdict::drop;
