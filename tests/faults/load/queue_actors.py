@@ -1,5 +1,6 @@
 """Lists and sorted sets as queues: what was put in comes out once, whatever happened in between."""
 
+import collections
 import threading
 
 from faults.load.actor import Outcome, RedisActor
@@ -25,18 +26,11 @@ class Ledger:
             self.received.append(element)
 
     def verdict(self, remaining):
-        """(problems, acknowledged elements that are nowhere)"""
-        problems = []
-        seen = [*self.received, *remaining]
-        doubled = (
-            {element for element in seen if seen.count(element) > 1} if len(seen) != len(set(seen)) else set()
-        )
-        if doubled:
-            problems.append(f"doubled: {sorted(doubled)[:5]}")
+        """(elements that exist twice, elements nobody put in, acknowledged elements that are nowhere)"""
+        seen = collections.Counter([*self.received, *remaining])
+        doubled = {element for element, count in seen.items() if count > 1}
         foreign = set(seen) - self.acknowledged - self.unknown
-        if foreign:
-            problems.append(f"never put in: {sorted(foreign)[:5]}")
-        return problems, self.acknowledged - set(seen)
+        return doubled, foreign, self.acknowledged - set(seen)
 
 
 class Producer(RedisActor):
