@@ -225,7 +225,8 @@ void session::on_publish_fence_over() {
 
 session::step session::pubsub_query(const command& c) {
     const std::string_view sub = c.sub != nullptr ? c.sub->name : std::string_view{};
-    if (sub != "pubsub|numsub" && sub != "pubsub|shardnumsub") return forward(c);
+    // What is counted or listed upstream must not hold a name that is just being given up.
+    if (sub != "pubsub|numsub" && sub != "pubsub|shardnumsub") return script_fence(c);
     const auto kind = sub == "pubsub|numsub" ? name_kind::channel : name_kind::shard_channel;
     const int at = shard_.upstream_of(database_).index;
     for (const auto name : c.args.subspan(2))
