@@ -124,10 +124,17 @@ reply_scanner::step reply_scanner::scan(std::string_view bytes) {
             continue;
         }
         if (!numeric_) {
-            // A line of text: only its end matters.
+            // A line of text: only its end matters. A bare LF belongs to the text.
+            const std::size_t begin = at;
             const void* found = std::memchr(bytes.data() + at, '\n', bytes.size() - at);
-            if (found == nullptr) return {reply_status::need_more, bytes.size()};
+            if (found == nullptr) {
+                saw_cr_ = bytes.back() == '\r';
+                return {reply_status::need_more, bytes.size()};
+            }
             at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) + 1;
+            const bool after_cr = at - 1 == begin ? saw_cr_ : bytes[at - 2] == '\r';
+            saw_cr_ = false;
+            if (!after_cr) continue;
             in_line_ = false;
             if (--missing_ == 0) return {reply_status::complete, at};
             continue;

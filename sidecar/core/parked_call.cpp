@@ -212,6 +212,7 @@ void parked_call::wait_again() {
     state_ = state::waiting;
     ttl_ms_.clear();
     shard_.leases.wait(key_, lease_class::blocking, *this);
+    shard_.polls.add(*this);
 }
 
 void parked_call::on_never_sent(const upstream_entry& entry) {

@@ -73,7 +73,9 @@ TEST_CASE("the end of every kind of reply is found however it is cut") {
             {'$', "$-1\r\n"},
             {'*', "*-1\r\n"},
             {'*', "*0\r\n"},
-            {'+', "+\r\n"}});
+            {'+', "+\r\n"},
+            {'+', "+a\nb\rc\r\n"},  // only CR LF ends a line of text
+            {'-', "-\n\r\r\n"}});
     expect({{'_', "_\r\n"},
             {'#', "#t\r\n"},
             {',', ",-1.5e10\r\n"},

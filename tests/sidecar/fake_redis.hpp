@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <deque>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "resp/command_scanner.hpp"
@@ -18,6 +20,13 @@
 namespace tests {
 
 using words = std::vector<std::string>;
+
+// 0 for what is no number.
+inline long long to_number(const std::string& text) {
+    long long number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
 
 inline std::string upper(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
@@ -53,6 +62,7 @@ public:
     std::string password;
     std::map<std::string, std::string> scripted;  // command name → reply, instead of the real one
     std::vector<std::pair<int, words>> log;       // every command, with the connection's db
+    std::map<words, int> executed;                // how often each was run, by EXEC or at once
 
     fake_connection* connect() {
         auto* c = new fake_connection;
@@ -150,12 +160,16 @@ private:
     }
     static bool arity_fits(const std::string& name, const words& args) {
         if (name == "GET" || name == "INCR") return args.size() == 2;
-        if (name == "SET") return args.size() >= 3;
-        return true;
+        static const std::map<std::string, std::size_t> at_least{
+            {"SET", 3},  {"ECHO", 2},    {"RPUSH", 3}, {"PTTL", 2}, {"BLPOP", 3},  {"LMPOP", 4},
+            {"EVAL", 4}, {"PUBLISH", 3}, {"HELLO", 2}, {"AUTH", 2}, {"SELECT", 2}, {"CLIENT", 2}};
+        const auto it = at_least.find(name);
+        return it == at_least.end() || args.size() >= it->second;
     }
 
     std::string execute(fake_connection& c, const std::string& name, const words& args) {
         if (!arity_fits(name, args)) return bad_arity(name);
+        ++executed[args];
         if (name == "PING") return args.size() > 1 ? bulk(args[1]) : "+PONG\r\n";
         if (name == "ECHO") return bulk(args[1]);
         if (name == "SET") return set(c, args);
@@ -163,8 +177,8 @@ private:
         if (name == "INCR") {
             touch(c);
             auto& text = strings[args[1]];
-            text = std::to_string((text.empty() ? 0 : std::stoll(text)) + 1);
-            return number(std::stoll(text));
+            text = std::to_string(to_number(text) + 1);
+            return number(to_number(text));
         }
         if (name == "RPUSH") {
             push(args[1], args[2]);
@@ -188,8 +202,10 @@ private:
 
     std::string set(fake_connection& c, const words& args) {
         touch(c);
-        strings[args[1]] = args[2];
-        return "+OK\r\n";
+        const bool had = strings.count(args[1]) != 0;
+        const std::string before = std::exchange(strings[args[1]], args[2]);
+        if (args.size() < 4 || upper(args[3]) != "GET") return "+OK\r\n";
+        return had ? bulk(before) : null(c);
     }
 
     void touch(const fake_connection& by) {
@@ -199,7 +215,7 @@ private:
 
     std::string connection(fake_connection& c, const std::string& name, const words& args) {
         if (name == "SELECT") {
-            c.database = std::stoi(args[1]);
+            c.database = static_cast<int>(to_number(args[1]));
             return "+OK\r\n";
         }
         if (name == "AUTH") {
@@ -218,7 +234,8 @@ private:
             const std::string sub = upper(args[1]);
             if (sub == "ID") return number(c.id);
             if (sub == "UNBLOCK")
-                return unblock(std::stoi(args[2]), args.size() > 3 && upper(args[3]) == "ERROR");
+                return unblock(static_cast<int>(args.size() > 2 ? to_number(args[2]) : 0),
+                               args.size() > 3 && upper(args[3]) == "ERROR");
             return "+OK\r\n";
         }
         return "-ERR unknown command '" + args[0] + "', with args beginning with: \r\n";
@@ -267,8 +284,9 @@ private:
 
     // LMPOP numkeys key … LEFT, which BLPOP is asked as when it has no connection of its own.
     std::string multi_pop(fake_connection& c, const words& args) {
-        for (int i = 0; i < std::stoi(args[1]); ++i) {
-            const auto& key = args[static_cast<std::size_t>(i) + 2];
+        const auto keys = static_cast<std::size_t>(std::max(0LL, to_number(args[1])));
+        for (std::size_t i = 2; i < std::min(keys + 2, args.size()); ++i) {
+            const auto& key = args[i];
             auto& list = lists[key];
             if (list.empty()) continue;
             const std::string element = list.front();

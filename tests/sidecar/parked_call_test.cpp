@@ -156,6 +156,24 @@ TEST_CASE("a lost connection parks the call anew, with the time that remains") {
     CHECK(h.count().pops_unknown == 1);
 }
 
+// Found by session_fuzz.
+TEST_CASE("a call that lost its connection to another client is polled meanwhile") {
+    config settings = session_harness::relaxed();
+    settings.leases_max = 1;
+    session_harness h(settings);
+    auto& worker = h.connect();
+    auto& other = h.connect();
+    h.command(worker, {"BLPOP", "q", "0"});
+    h.command(other, {"WATCH", "k"});
+    h.lose_links(link_lane::lease);
+    h.pass_slowly(milliseconds(100));
+    CHECK(h.take(other) == "+OK\r\n");
+    h.redis.push("q", "job");
+    h.pass_slowly(milliseconds(100));
+    CHECK(h.take(worker) == popped("q", "job"));
+    CHECK(h.core->leases.waiting() == 0);
+}
+
 TEST_CASE("a long outage does not end a parked call, its own time does") {
     session_harness h;
     auto& forever = h.connect();

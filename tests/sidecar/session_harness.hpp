@@ -1,13 +1,13 @@
 #pragma once
 // A shard without sockets: clients are strings, upstream is fake_redis. A turn goes as in the I/O layer:
 // events, finish_turn, then what became dirty is flushed until nothing is. Upstream answers at once unless
-// told to hold its replies.
+// told to hold its replies. No test framework in here: a fuzzer drives it as well.
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 
 #include "sidecar/core/session.hpp"
 #include "sidecar/core/shard_core.hpp"
@@ -25,6 +25,14 @@ struct test_client {
     bool closed = false;
     bool reads = true;
     std::uint64_t id = 0;
+};
+
+// One upstream connection and what the kernel holds of it.
+struct test_wire {
+    link* side = nullptr;
+    fake_connection* redis = nullptr;
+    std::string on_the_way;  // written by the sidecar, not yet read by Redis
+    int number = 0;
 };
 
 class session_harness {
@@ -98,35 +106,61 @@ public:
     bool answers = true;                        // otherwise replies wait for deliver()
     std::size_t write_max = std::string::npos;  // bytes of each link that upstream still takes
 
+    bool arrives = true;  // otherwise what is written stays on its way until arrive()
+
+    // The connections that are up, in the order they came.
+    [[nodiscard]] std::vector<test_wire*> wires() const {
+        std::vector<test_wire*> all;
+        for (const auto& w : wires_) all.push_back(w.get());
+        return all;
+    }
+    // Redis reads at most `bytes` of what is on its way.
+    void arrive(test_wire& w, std::size_t bytes = std::string::npos) {
+        read_what_came(w, bytes);
+        turn();
+    }
+    void arrive() {
+        for (auto* w : wires()) read_what_came(*w, std::string::npos);
+        turn();
+    }
+    void deliver(test_wire& w, std::size_t bytes = std::string::npos) {
+        deliver_on(w, bytes);
+        turn();
+    }
+    void lose(test_wire& w, std::string_view cause = "closed by Redis") {
+        close(w, cause);
+        turn();
+    }
+
     // Hands over at most `bytes` of the replies that wait on each link.
     void deliver(std::size_t bytes = std::string::npos) {
-        for (auto& [l, c] : snapshot_of_wires()) deliver_on(*l, *c, bytes);
+        for (auto* w : wires()) deliver_on(*w, bytes);
         turn();
     }
     void lose_links(std::string_view cause = "closed by Redis") {
-        for (auto& [l, c] : snapshot_of_wires()) close(*l, cause);
+        for (auto* w : wires()) close(*w, cause);
         turn();
     }
     void lose_links(link_lane lane) {
-        for (auto& [l, c] : snapshot_of_wires())
-            if (l->key().lane == lane) close(*l, "closed by Redis");
+        for (auto* w : wires())
+            if (w->side->key().lane == lane) close(*w, "closed by Redis");
         turn();
     }
     [[nodiscard]] std::size_t connections(link_lane lane) const {
         std::size_t count = 0;
-        for (const auto& [l, c] : wires_) count += l->key().lane == lane ? 1U : 0U;
+        for (const auto& w : wires_) count += w->side->key().lane == lane ? 1U : 0U;
         return count;
     }
     // Commands that a lane's connections have received after their handshake.
     [[nodiscard]] std::string seen_on(link_lane lane) const {
         std::string out;
-        for (const auto& [l, c] : wires_)
-            if (l->key().lane == lane)
-                for (const auto& args : c->seen) out += (out.empty() ? "" : " ") + upper(args[0]);
+        for (const auto& w : wires_)
+            if (w->side->key().lane == lane)
+                for (const auto& args : w->redis->seen) out += (out.empty() ? "" : " ") + upper(args[0]);
         return out;
     }
     void forget_seen() {
-        for (auto& [l, c] : wires_) c->seen.clear();
+        for (auto& w : wires_) w->redis->seen.clear();
     }
 
     // --- time
@@ -154,7 +188,7 @@ public:
             for (session* s : sessions) serve(*s);
             if (links.empty() && sessions.empty() && messages.empty() && !move_replies()) return;
         }
-        FAIL("the shard does not come to rest");
+        throw std::logic_error("the shard does not come to rest");
     }
 
     [[nodiscard]] const counters& count() const { return core->stats.count; }
@@ -162,59 +196,71 @@ public:
     std::unique_ptr<shard_core> core;
 
 private:
-    using wire = std::pair<link*, fake_connection*>;
-
-    std::vector<wire> snapshot_of_wires() { return {wires_.begin(), wires_.end()}; }
+    static test_wire& wire_of(link& l) { return *static_cast<test_wire*>(l.io); }
 
     void serve(link& l) {
         if (l.io == nullptr) {
             if (!l.wants_open(now_)) return;
             l.on_opening();
             if (!reachable) return l.on_closed("connection refused", now_);
-            wires_[&l] = redis.connect();
-            l.io = wires_[&l];
+            auto& w = *wires_.emplace_back(std::make_unique<test_wire>());
+            w.side = &l;
+            w.redis = redis.connect();
+            w.number = ++wires_made_;
+            l.io = &w;
             l.on_open();
         }
-        if (l.wants_close()) return close(l, "closed by the sidecar");
+        test_wire& w = wire_of(l);
+        if (l.wants_close()) return close(w, "closed by the sidecar");
         std::array<std::string_view, 3> pieces;
         std::size_t left = write_max;
         while (l.has_output() && left > 0) {
             const std::size_t count = l.gather(pieces);
-            REQUIRE(count > 0);
+            if (count == 0) throw std::logic_error("a link with output has pieces to send");
             std::string bytes;
             for (std::size_t i = 0; i < count; ++i) bytes += pieces[i];
             bytes.resize(std::min(bytes.size(), left));
             if (left != std::string::npos) left -= bytes.size();
             l.on_written(bytes.size());
             const bool greeting = !l.ready();
-            auto& c = *wires_.at(&l);
-            redis.receive(c, bytes);
+            if (arrives || greeting) {
+                redis.receive(*w.redis, bytes);
+            } else {
+                w.on_the_way += bytes;
+            }
             if (greeting) {
-                deliver_on(l, c, std::string::npos);
-                if (l.wants_close()) return close(l, "closed by the sidecar");
-                c.seen.clear();
+                deliver_on(w, std::string::npos);
+                if (l.wants_close()) return close(w, "closed by the sidecar");
+                w.redis->seen.clear();
             }
         }
+    }
+
+    void read_what_came(test_wire& w, std::size_t bytes_max) {
+        const std::string bytes = w.on_the_way.substr(0, bytes_max);
+        w.on_the_way.erase(0, bytes.size());
+        redis.receive(*w.redis, bytes);
     }
 
     bool move_replies() {
         if (!answers) return false;
         bool moved = false;
-        for (auto& [l, c] : snapshot_of_wires()) moved = deliver_on(*l, *c, std::string::npos) || moved;
+        for (auto* w : wires()) moved = deliver_on(*w, std::string::npos) || moved;
         return moved;
     }
 
-    bool deliver_on(link& l, fake_connection& c, std::size_t bytes_max) {
-        if (c.output.empty()) return false;
-        const std::string bytes = c.output.substr(0, bytes_max);
-        c.output.erase(0, bytes.size());
-        l.on_bytes(bytes);
+    bool deliver_on(test_wire& w, std::size_t bytes_max) {
+        if (w.redis->output.empty()) return false;
+        const std::string bytes = w.redis->output.substr(0, bytes_max);
+        w.redis->output.erase(0, bytes.size());
+        w.side->on_bytes(bytes);
         return true;
     }
 
-    void close(link& l, std::string_view cause) {
-        redis.disconnect(wires_.at(&l));
-        wires_.erase(&l);
+    void close(test_wire& w, std::string_view cause) {
+        link& l = *w.side;
+        redis.disconnect(w.redis);
+        std::erase_if(wires_, [&](const auto& each) { return each.get() == &w; });
         l.io = nullptr;
         l.on_closed(cause, now_);
     }
@@ -244,7 +290,8 @@ private:
     process_state process_;
     std::vector<process_state::message> posted_;
     std::vector<std::unique_ptr<test_client>> clients_;
-    std::map<link*, fake_connection*> wires_;
+    std::vector<std::unique_ptr<test_wire>> wires_;
+    int wires_made_ = 0;
     time_point now_{std::chrono::seconds(1000)};
 };
 
