@@ -43,6 +43,7 @@ struct fake_connection {
     int database = 0;
     std::string user = "default";
     bool multi = false;
+    bool executing = false;  // EXEC's commands: none of them blocks
     bool aborted = false;
     bool watching = false;
     bool touched = false;  // a watched key changed
@@ -265,7 +266,9 @@ private:
         if (aborted) return "-EXECABORT Transaction discarded because of previous errors.\r\n";
         if (touched) return null_array(c);
         std::string out = "*" + std::to_string(commands.size()) + "\r\n";
+        c.executing = true;
         for (const auto& command : commands) out += execute(c, upper(command[0]), command);
+        c.executing = false;
         return out;
     }
 
@@ -277,7 +280,7 @@ private:
             list.pop_front();
             return "*2\r\n" + bulk(args[i]) + bulk(element);
         }
-        if (c.multi) return null_array(c);
+        if (c.executing) return null_array(c);
         c.blocked = args;
         return {};
     }

@@ -33,6 +33,7 @@ struct test_wire {
     fake_connection* redis = nullptr;
     std::string on_the_way;  // written by the sidecar, not yet read by Redis
     int number = 0;
+    std::size_t rest = 0;  // for a test that delivers a reply in pieces
 };
 
 class session_harness {
