@@ -233,6 +233,7 @@ private:
 
     // session_blocking.cpp
     step blocking_command(const command& c);
+    step end_instead();
     step wait_command(const command& c);
 
     // session_pubsub.cpp

@@ -26,6 +26,7 @@ session::step session::blocking_command(const command& c) {
         return result;
     }
     if (entries_ > 0) return wait_for(stall::drain);
+    if (ended_) return end_instead();
     if (lease_ != nullptr) reconsider_lease();
     ++shard_.stats.of(database_, c.spec->index).calls;
     ++shard_.stats.count.parked_calls;
@@ -34,6 +35,12 @@ session::step session::blocking_command(const command& c) {
     stall_ = stall::parked;
     parked_ = &shard_.park(*this, std::move(call), key, c.spec->index);
     parked_->start();
+    return step::consumed;
+}
+
+// Whoever has sent his last byte does not begin to wait: he gets the replies to what came before, and is over.
+session::step session::end_instead() {
+    close_after_flush();
     return step::consumed;
 }
 

@@ -44,6 +44,7 @@ bool session::listens_to(name_kind kind, std::string_view channel) const {
 
 session::step session::subscribe(const command& c, name_kind kind) {
     if (entries_ > 0) return wait_for(stall::drain);
+    if (ended_) return end_instead();
     auto& up = shard_.upstream_of(database_);
     if (!subs_) subs_ = std::make_unique<subscriptions>();
     // All of a client's subscriptions live on one instance: that of the db it was on at the first.

@@ -228,6 +228,8 @@ inline story read_story(choices& from) {
     s.apart = (flags & 2U) != 0;
     s.small_output = (flags & 4U) != 0;
     s.leases = 1 + (flags >> 3U) % 4U;
+    // Enough for all: whether one waits for another would depend on the cutting.
+    if (s.apart) s.leases = 16;
     s.seed = from.byte();
     command_maker maker(from, s);
     while (from.left() > 0 && s.events.size() < events_max) {

@@ -234,6 +234,24 @@ TEST_CASE("all interleavings of two clients and upstream's replies") {
     CHECK(cases == 1260);
 }
 
+// Found by session_fuzz: it stood in a blocking call, or subscribed, for ever.
+TEST_CASE("a client that has sent its last byte does not begin to wait") {
+    for (const auto& last : {resp::command({"BLPOP", "q", "0"}), resp::command({"SUBSCRIBE", "c"})}) {
+        session_harness h;
+        h.answers = false;
+        auto& client = h.connect();
+        h.send(client, resp::command({"ECHO", "a"}) + last);
+        h.end_of_stream(client);
+        CHECK_FALSE(client.closed);
+        h.deliver();
+        CHECK(client.received == "$1\r\na\r\n");
+        CHECK(client.closed);
+        h.pass(milliseconds(100));
+        CHECK(h.core->session_count() == 0);
+        CHECK(h.core->leases.in_use() == 0);
+    }
+}
+
 // One client ends at any moment of the exchange, in any of the three ways, and the other notices nothing.
 TEST_CASE("all interleavings with a client that goes away") {
     for (int way = 0; way < 3; ++way)

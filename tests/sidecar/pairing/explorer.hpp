@@ -5,19 +5,19 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 namespace tests::pairing {
 
 struct search_size {
-    std::size_t schedules = 0;  // followed to their end and judged
-    std::size_t joined = 0;     // ended in a state seen before
-    std::size_t states = 0;
+    std::size_t endings = 0;      // schedules followed to their end and judged
+    std::size_t transitions = 0;  // events tried, each from another state or by another choice
+    double schedules = 0;         // different ones, counted through the states they share
     search_size& operator+=(const search_size& other) {
+        endings += other.endings;
+        transitions += other.transitions;
         schedules += other.schedules;
-        joined += other.joined;
-        states += other.states;
         return *this;
     }
 };
@@ -27,33 +27,47 @@ struct search_size {
 template <class Make>
 search_size explore(Make&& make) {
     struct fork {
-        std::size_t taken;
+        std::uint64_t state;
         std::size_t of;
+        std::size_t taken = 0;
+        double schedules = 0;
     };
     std::vector<fork> path;
-    std::unordered_set<std::uint64_t> seen;
+    std::unordered_map<std::uint64_t, double> seen;  // how many schedules begin in a state
     search_size size;
     while (true) {
         auto run = make();
         for (const auto& f : path) run.take(f.taken);
-        bool known = !seen.insert(run.fingerprint()).second;
-        for (std::size_t count = run.choices(); !known && count > 0; count = run.choices()) {
-            path.push_back({0, count});
+        double below = 0;
+        while (true) {
+            ++size.transitions;
+            const auto state = run.fingerprint();
+            if (const auto it = seen.find(state); it != seen.end()) {
+                below = it->second;
+                break;
+            }
+            const std::size_t count = run.choices();
+            if (count == 0) {
+                run.finish();
+                ++size.endings;
+                below = seen[state] = 1;
+                break;
+            }
+            path.push_back({state, count});
             run.take(0);
-            known = !seen.insert(run.fingerprint()).second;
         }
-        if (known) {
-            ++size.joined;
-        } else {
-            run.finish();
-            ++size.schedules;
+        while (!path.empty()) {
+            auto& last = path.back();
+            last.schedules += below;
+            if (++last.taken < last.of) break;
+            below = seen[last.state] = last.schedules;
+            path.pop_back();
         }
-        while (!path.empty() && path.back().taken + 1 == path.back().of) path.pop_back();
-        if (path.empty()) break;
-        ++path.back().taken;
+        if (path.empty()) {
+            size.schedules = below;
+            return size;
+        }
     }
-    size.states = seen.size();
-    return size;
 }
 
 }  // namespace tests::pairing

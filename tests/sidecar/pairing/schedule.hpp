@@ -15,15 +15,25 @@
 
 namespace tests::pairing {
 
+// What a Redis or a sidecar that is wrong would do; the check must see each.
+enum class sabotage : std::uint8_t {
+    none,
+    swapped_replies,  // two answers the wrong way round
+    repeated_writes,  // a write reaches Redis twice
+    lost_reply,
+    lost_put_back,  // what goes back does not arrive
+    lost_message,
+};
+
 // How much may go wrong in one schedule.
 struct faults {
     int losses = 0;        // of links with something at stake
     int halves = 0;        // replies that arrive in two pieces
     int outages = 0;       // longer than the hold
     bool plugged = false;  // at first nothing the sidecar writes gets into its sockets
-    bool coarse = false;   // Redis reads and answers in one go
+    bool coarse = false;   // Redis reads all that came at once, and its replies come at once
+    sabotage wrong = sabotage::none;
     std::size_t leases = 2;
-    bool swapped_replies = false;  // Redis answers two commands the wrong way round: the check must see it
 };
 
 struct client_state {
@@ -190,14 +200,25 @@ private:
         resp::scanned_command found;
         if (scanner.scan(w.on_the_way, resp::peer_trust::known, found) != resp::scan_status::command)
             throw std::logic_error("only whole commands are written");
+        const bool write = found.args[0] == "SET";
+        const std::string command = w.on_the_way.substr(0, found.bytes);
+        if (faults_.wrong == sabotage::lost_put_back && found.args[0] == "EVAL")
+            w.on_the_way.replace(0, found.bytes, resp::command({"ECHO", "nothing"}));
+        if (faults_.wrong == sabotage::lost_message && found.args[0] == "PUBLISH")
+            w.on_the_way.replace(0, found.bytes, resp::command({"ECHO", "nothing"}));
+        const std::size_t before = w.redis->output.size();
+        scanner.scan(w.on_the_way, resp::peer_trust::known, found);
         world_.arrive(w, found.bytes);
-        if (faults_.swapped_replies) swap_replies(w.redis->output);
-    }
-
-    static void swap_replies(std::string& output) {
-        const std::size_t first = reply_bytes(output);
-        if (first < output.size())
-            std::rotate(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(first), output.end());
+        auto& output = w.redis->output;
+        if (faults_.wrong == sabotage::lost_reply && write) output.resize(before);
+        if (faults_.wrong == sabotage::repeated_writes && write) {
+            const std::size_t once = output.size();
+            world_.redis.receive(*w.redis, command);
+            output.resize(once);
+        }
+        if (faults_.wrong == sabotage::swapped_replies && before > 0 && reply_bytes(output) < output.size())
+            std::rotate(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(reply_bytes(output)),
+                        output.end());
     }
 
     static std::size_t reply_bytes(std::string_view bytes) {
