@@ -38,7 +38,8 @@ session::step session::blocking_command(const command& c) {
     return step::consumed;
 }
 
-// Whoever has sent his last byte does not begin to wait: he gets the replies to what came before, and is over.
+// Whoever has sent his last byte does not begin to wait: he gets the replies to what came before, and is
+// over.
 session::step session::end_instead() {
     close_after_flush();
     return step::consumed;
