@@ -99,7 +99,7 @@ void session::resume() {
     }
     window_ = {};
     if (io != nullptr) shard_.mark_dirty(*this);  // may want to read again
-    if (ended_) on_end_of_stream();  // decided anew: it may wait inside a call by now
+    if (ended_) on_end_of_stream();               // decided anew: it may wait inside a call by now
 }
 
 void session::process() {
