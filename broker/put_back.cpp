@@ -9,10 +9,11 @@ namespace {
 
 using where = popped::where;
 
-// KEYS[1] the key; ARGV: the former TTL or 0, then elements, or scores each followed by its member. The first
-// push fails on a key of another type before anything has changed. Pushed in portions, because Lua can unpack
-// only some thousand values at once.
+// KEYS[1] the key, KEYS[2] the token; ARGV: the former TTL or 0, then elements, or scores each followed by
+// its member. The first push fails on a key of another type before anything has changed. Pushed in portions,
+// because Lua can unpack only some thousand values at once.
 constexpr std::string_view script_head =
+    "if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
     "local fresh = redis.call('EXISTS', KEYS[1]) == 0\n"
     "for first = 2, #ARGV, 1000 do\n"
     "  local last = math.min(first + 999, #ARGV)\n";
@@ -20,6 +21,7 @@ constexpr std::string_view script_tail =
     "end\n"
     "local ttl = tonumber(ARGV[1])\n"
     "if fresh and ttl > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end\n"
+    "redis.call('SET', KEYS[2], '', 'EX', 3600)\n"
     "return 1";
 constexpr std::string_view push_head = "  redis.call('LPUSH', KEYS[1], unpack(ARGV, first, last))\n";
 constexpr std::string_view push_tail = "  redis.call('RPUSH', KEYS[1], unpack(ARGV, first, last))\n";
@@ -97,11 +99,11 @@ std::optional<popped> read_popped(const blocking_call& call, std::string_view re
     return read ? std::optional(std::move(what)) : std::nullopt;
 }
 
-std::string put_back_command(const popped& what, std::optional<std::int64_t> ttl_ms) {
+std::string put_back_command(const popped& what, std::optional<std::int64_t> ttl_ms, std::string_view token) {
     std::string script(script_head);
     script.append(push_line(what.from)).append(script_tail);
     const std::string ttl = std::to_string(ttl_ms && *ttl_ms > 0 ? *ttl_ms : 0);
-    std::vector<std::string_view> args{"EVAL", script, "1", what.key, ttl};
+    std::vector<std::string_view> args{"EVAL", script, "2", what.key, token, ttl};
     // The element popped last was nearest to the rest, so it goes back first.
     for (std::size_t i = what.elements.size(); i-- > 0;) {
         if (what.from == popped::where::sorted_set) args.push_back(what.scores[i]);

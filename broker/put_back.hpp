@@ -27,6 +27,10 @@ struct popped {
 // returns them in the original order; ZADD NX for sorted sets (an element added meanwhile keeps its newer
 // score). `ttl_ms` (> 0) is applied only if the key did not exist before. Fails (error reply) when the key
 // now holds another type.
-[[nodiscard]] std::string put_back_command(const popped& what, std::optional<std::int64_t> ttl_ms);
+//
+// `token` names a key that the script leaves behind: run again with the same token, as after a lost answer,
+// it does nothing. Whoever has seen its answer removes the key; it expires after an hour.
+[[nodiscard]] std::string put_back_command(const popped& what, std::optional<std::int64_t> ttl_ms,
+                                           std::string_view token);
 
 }  // namespace broker

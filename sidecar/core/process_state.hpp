@@ -36,6 +36,7 @@ struct process_state {
     std::int64_t start_unix_time = 0;
     std::atomic<std::uint64_t> next_client_id{1};
     std::atomic<std::uint64_t> clients{0};
+    std::atomic<std::uint64_t> next_put_back{1};
     subscription_registry registry;
     // Structured log line: level, event, fields as key/value pairs.
     std::function<void(char level, std::string_view event,

@@ -237,7 +237,8 @@ void shard_core::ask(link& over, std::string_view command_bytes, std::function<v
     over.submit(entry, command_bytes);
 }
 
-void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt) {
+void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt,
+                          std::string token) {
     constexpr int attempts_max = 100;
     constexpr std::size_t retries_max = 10'000;
     static constexpr std::chrono::milliseconds retry_interval{200};
@@ -247,21 +248,27 @@ void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_
         return;
     }
     link& over = shared_link(key_for(db, 2, default_role(), link_lane::main));
-    const std::string bytes = broker::put_back_command(what, ttl_ms);
-    ask(over, bytes, [this, db, what = std::move(what), ttl_ms, attempt](std::string_view reply) mutable {
-        if (!reply.empty() && reply.front() != '-') {
-            ++stats.count.put_backs;
-            log('i', "put back",
-                {{"db", std::to_string(db)},
-                 {"key", what.key},
-                 {"elements", std::to_string(what.elements.size())}});
-            return;
-        }
-        // A lost connection leaves open whether the script ran; running it twice would double the element
-        // only for lists, so the question is settled in favour of not losing it.
-        ++stats.count.put_backs_failed;
-        put_back_retries_.push_back({db, std::move(what), ttl_ms, attempt + 1, now_ + retry_interval});
-    });
+    if (token.empty())
+        token = "__sidecar:put-back:" + process.run_id + ":" +
+                std::to_string(process.next_put_back.fetch_add(1, std::memory_order_relaxed));
+    const std::string bytes = broker::put_back_command(what, ttl_ms, token);
+    ask(over, bytes,
+        [this, db, what = std::move(what), ttl_ms, attempt, token](std::string_view reply) mutable {
+            if (!reply.empty() && reply.front() != '-') {
+                link& main = shared_link(key_for(db, 2, default_role(), link_lane::main));
+                ask(main, resp::command({"DEL", token}), [](std::string_view) {});
+                ++stats.count.put_backs;
+                log('i', "put back",
+                    {{"db", std::to_string(db)},
+                     {"key", what.key},
+                     {"elements", std::to_string(what.elements.size())}});
+                return;
+            }
+            // A lost connection leaves open whether the script ran: its token makes a second run harmless.
+            ++stats.count.put_backs_failed;
+            put_back_retries_.push_back(
+                {db, std::move(what), ttl_ms, attempt + 1, token, now_ + retry_interval});
+        });
 }
 
 void shard_core::unblock_upstream(link& lease, parked_call* call, bool as_error) {

@@ -116,7 +116,8 @@ public:
     // Runs a command of the sidecar's own; `done` gets the reply, or an empty text when the connection was
     // lost.
     void ask(link& over, std::string_view command_bytes, std::function<void(std::string_view reply)> done);
-    void put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt = 0);
+    void put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt = 0,
+                  std::string token = {});
     void unblock_upstream(link& lease, parked_call* call, bool as_error);
 
     // --- parked calls
@@ -217,6 +218,7 @@ private:
         broker::popped what;
         std::optional<std::int64_t> ttl_ms;
         int attempt;
+        std::string token;
         time_point at;
     };
     std::vector<retry> put_back_retries_;

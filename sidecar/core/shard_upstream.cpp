@@ -418,7 +418,7 @@ void shard_core::on_time() {
                               [&](const retry& r) { return r.at > now_; });
     std::vector<retry> again(std::make_move_iterator(due), std::make_move_iterator(put_back_retries_.end()));
     put_back_retries_.erase(due, put_back_retries_.end());
-    for (auto& r : again) put_back(r.db, std::move(r.what), r.ttl_ms, r.attempt);
+    for (auto& r : again) put_back(r.db, std::move(r.what), r.ttl_ms, r.attempt, std::move(r.token));
 }
 
 }  // namespace sidecar

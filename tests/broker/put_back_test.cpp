@@ -20,17 +20,18 @@ blocking_call call_of(std::initializer_list<std::string_view> args) {
 texts arguments(const std::string& command, const std::string& key) {
     const auto tree = resp::parse_value(command);
     REQUIRE(tree);
-    REQUIRE(tree->items.size() >= 6);
+    REQUIRE(tree->items.size() >= 7);
     CHECK(tree->items[0].text == "EVAL");
-    CHECK(tree->items[2].text == "1");
+    CHECK(tree->items[2].text == "2");
     CHECK(tree->items[3].text == key);
+    CHECK(tree->items[4].text == "token");
     texts out;
-    for (std::size_t i = 4; i < tree->items.size(); ++i) out.push_back(tree->items[i].text);
+    for (std::size_t i = 5; i < tree->items.size(); ++i) out.push_back(tree->items[i].text);
     return out;
 }
 
 std::string script(const popped& what) {
-    return resp::parse_value(put_back_command(what, std::nullopt))->items[1].text;
+    return resp::parse_value(put_back_command(what, std::nullopt, "token"))->items[1].text;
 }
 
 bool has(const std::string& text, std::string_view part) {
@@ -92,28 +93,29 @@ TEST_CASE("nothing is read from replies without elements or calls that do not po
 
 TEST_CASE("what was popped last goes back first, at the end it came from", "[put_back]") {
     const popped head{"q", from::list_head, {"a", "b", "c"}, {}};
-    CHECK(arguments(put_back_command(head, std::nullopt), "q") == texts{"0", "c", "b", "a"});
+    CHECK(arguments(put_back_command(head, std::nullopt, "token"), "q") == texts{"0", "c", "b", "a"});
     CHECK(has(script(head), "LPUSH"));
     CHECK_FALSE(has(script(head), "RPUSH"));
     const popped tail{"q", from::list_tail, {"a", "b"}, {}};
-    CHECK(arguments(put_back_command(tail, std::nullopt), "q") == texts{"0", "b", "a"});
+    CHECK(arguments(put_back_command(tail, std::nullopt, "token"), "q") == texts{"0", "b", "a"});
     CHECK(has(script(tail), "RPUSH"));
     CHECK_FALSE(has(script(tail), "LPUSH"));
 }
 
 TEST_CASE("members go back with their scores unless they were added again meanwhile", "[put_back]") {
     const popped what{"z", from::sorted_set, {"a", "b"}, {"-inf", "0.10000000000000001"}};
-    CHECK(arguments(put_back_command(what, std::nullopt), "z") ==
+    CHECK(arguments(put_back_command(what, std::nullopt, "token"), "z") ==
           texts{"0", "0.10000000000000001", "b", "-inf", "a"});
     CHECK(has(script(what), "'ZADD', KEYS[1], 'NX'"));
 }
 
 TEST_CASE("the former TTL is given only to a key that was gone", "[put_back]") {
     const popped what{"q", from::list_head, {"a"}, {}};
-    CHECK(arguments(put_back_command(what, 1500), "q")[0] == "1500");
-    CHECK(arguments(put_back_command(what, 0), "q")[0] == "0");
-    CHECK(arguments(put_back_command(what, -1), "q")[0] == "0");
+    CHECK(arguments(put_back_command(what, 1500, "token"), "q")[0] == "1500");
+    CHECK(arguments(put_back_command(what, 0, "token"), "q")[0] == "0");
+    CHECK(arguments(put_back_command(what, -1, "token"), "q")[0] == "0");
     const std::string text = script(what);
     CHECK(text.find("EXISTS") < text.find("LPUSH"));
+    CHECK(text.find("LPUSH") < text.find("redis.call('SET', KEYS[2]"));
     CHECK(text.find("LPUSH") < text.find("if fresh and ttl > 0 then redis.call('PEXPIRE'"));
 }

@@ -67,7 +67,7 @@ void check_reply(const broker::blocking_call& call, std::string_view reply, int 
     const bool scored = popped->from == broker::popped::where::sorted_set;
     require(popped->scores.size() == (scored ? popped->elements.size() : 0), "each member has its score");
     resp::scanned_command out;
-    const std::string command = broker::put_back_command(*popped, 1000);
+    const std::string command = broker::put_back_command(*popped, 1000, "token");
     const auto words = words_of(command, out);
     for (const auto& element : popped->elements)
         require(std::find(words.begin(), words.end(), element) != words.end(), "every element goes back");

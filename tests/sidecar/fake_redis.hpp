@@ -192,8 +192,11 @@ private:
             return transaction(c, name);
         if (name == "PUBLISH") return number(publish(args[1], args[2]));
         if (name.find("SUBSCRIBE") != std::string::npos) return subscription(c, name, args);
+        if (name == "DEL") return number(static_cast<int>(strings.erase(args[1])));
         if (name == "EVAL") {
-            for (std::size_t i = 5; i < args.size(); ++i) lists[args[3]].push_front(args[i]);
+            // Only put-backs come here: key, token, TTL, elements.
+            if (!strings.emplace(args[4], "").second) return number(0);
+            for (std::size_t i = 6; i < args.size(); ++i) lists[args[3]].push_front(args[i]);
             serve_blocked();
             return number(1);
         }

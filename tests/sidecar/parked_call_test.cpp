@@ -113,6 +113,26 @@ TEST_CASE("what is popped but never reaches the client's socket goes back") {
     CHECK(h.count().put_backs == 1);
 }
 
+TEST_CASE("a put-back whose answer was lost is tried again and runs once") {
+    session_harness h;
+    auto& worker = h.connect();
+    h.command(worker, {"BLPOP", "q", "0"});
+    worker.reads = false;
+    h.redis.push("q", "job");
+    h.turn();
+    h.answers = false;
+    h.breaks(worker);
+    CHECK(h.redis.lists["q"] == std::deque<std::string>{"job"});
+    CHECK(h.redis.strings.size() == 1);
+    h.lose_links();
+    h.answers = true;
+    h.pass_slowly(milliseconds(500));
+    CHECK(h.count().put_backs_failed == 1);
+    CHECK(h.count().put_backs == 1);
+    CHECK(h.redis.lists["q"] == std::deque<std::string>{"job"});
+    CHECK(h.redis.strings.empty());
+}
+
 TEST_CASE("what the socket has taken stays popped") {
     session_harness h;
     auto& worker = h.connect();
