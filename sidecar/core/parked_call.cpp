@@ -14,6 +14,7 @@ namespace sidecar {
 namespace {
 // How many keys are asked for their expiry before a pop, which would delete it with the last element.
 constexpr std::size_t ttl_keys_max = 16;
+constexpr std::chrono::milliseconds poll_delay{500};
 }  // namespace
 
 parked_call::parked_call(shard_core& shard, session& client, broker::blocking_call call, link_key key,
@@ -175,6 +176,10 @@ void parked_call::on_unblock_answered(std::string_view reply) {
 void parked_call::on_time(time_point now) {
     if (unblock_again_ && state_ == state::on_lease && lease_->ready())
         ask_unblock(*std::exchange(unblock_again_, {}));
+    if (poll_from_ && now >= *poll_from_) {
+        poll_from_.reset();
+        if (state_ == state::waiting && polled_in == nullptr) shard_.polls.add(*this);
+    }
     if (!deadline_ || now < *deadline_ || state_ == state::done) return;
     if (state_ == state::on_lease && lease_->ready()) return;  // Redis keeps the time
     shard_.leases.stop_waiting(*this);
@@ -211,8 +216,9 @@ void parked_call::wait_again() {
     ++shard_.stats.count.parked_reissued;
     state_ = state::waiting;
     ttl_ms_.clear();
+    // Polled only if no connection comes soon: a poll under way when it does would pop beside it.
+    poll_from_ = shard_.now() + poll_delay;
     shard_.leases.wait(key_, lease_class::blocking, *this);
-    shard_.polls.add(*this);
 }
 
 void parked_call::on_never_sent(const upstream_entry& entry) {

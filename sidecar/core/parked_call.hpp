@@ -86,6 +86,7 @@ private:
     state state_ = state::waiting;
     link* lease_ = nullptr;
     std::optional<time_point> deadline_;
+    std::optional<time_point> poll_from_;
     std::string reply_;
     std::map<std::uint32_t, std::int64_t> ttl_ms_;  // by index of the key
     int unblocks_asked_ = 0;  // and not answered: until then upstream may hit whoever uses the lease

@@ -195,6 +195,7 @@ private:
         if (name == "DEL") return number(static_cast<int>(strings.erase(args[1])));
         if (name == "EVAL") {
             // Only put-backs come here: key, token, TTL, elements.
+            if (args.size() < 6) return "-ERR this fake runs put-backs only\r\n";
             if (!strings.emplace(args[4], "").second) return number(0);
             for (std::size_t i = 6; i < args.size(); ++i) lists[args[3]].push_front(args[i]);
             serve_blocked();
