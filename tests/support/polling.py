@@ -8,7 +8,7 @@ SLACK = float(os.environ.get("SIDECAR_TEST_SLACK", "1"))
 
 
 def slack(seconds):
-    """An upper bound of time, as wide as this build and machine need."""
+    """An upper bound, of time or memory, as wide as this build and machine need."""
     return seconds * SLACK
 
 
