@@ -2,6 +2,7 @@
 // between them. See session_script.hpp for how a run is told.
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <optional>
 
 #include "resp/reply_scanner.hpp"
@@ -142,6 +143,17 @@ private:
         }
         for (int i = 0; i < 30; ++i) world_.pass(milliseconds(200));
         auto& core = *world_.core;
+        core.each_session([](const session& left) {
+            std::fprintf(stderr, "session %d is left: life %d, stall %d, in flight %u\n",
+                         static_cast<int>(left.id()), static_cast<int>(left.life()),
+                         static_cast<int>(left.stalled()), left.in_flight());
+        });
+        for (const auto* l : core.links())
+            if (l->in_flight() > 0 && core.session_count() > 0)
+                std::fprintf(stderr, "a link of lane %d, db %d has %zu commands in flight, state %d: %s\n",
+                             static_cast<int>(l->key().lane), static_cast<int>(l->key().database),
+                             l->in_flight(), static_cast<int>(l->state()),
+                             std::string(l->front_command()).c_str());
         require(core.session_count() == 0, "no session outlives its client");
         require(core.leases.in_use() == 0, "no lease stays in use");
         require(core.leases.waiting() == 0, "nobody waits for a lease");

@@ -154,6 +154,11 @@ private:
         return execute(c, name, args);
     }
 
+    static bool is_subscription(const std::string& name) {
+        return name == "SUBSCRIBE" || name == "PSUBSCRIBE" || name == "SSUBSCRIBE" || name == "UNSUBSCRIBE" ||
+               name == "PUNSUBSCRIBE" || name == "SUNSUBSCRIBE";
+    }
+
     static std::string bad_arity(const std::string& name) {
         std::string lower;
         for (const char c : name) lower += static_cast<char>(std::tolower(c));
@@ -191,7 +196,7 @@ private:
         if (name == "MULTI" || name == "EXEC" || name == "DISCARD" || name == "WATCH" || name == "UNWATCH")
             return transaction(c, name);
         if (name == "PUBLISH") return number(publish(args[1], args[2]));
-        if (name.find("SUBSCRIBE") != std::string::npos) return subscription(c, name, args);
+        if (is_subscription(name)) return subscription(c, name, args);
         if (name == "DEL") return number(static_cast<int>(strings.erase(args[1])));
         if (name == "EVAL") {
             // Only put-backs come here: key, token, TTL, elements.
