@@ -2,8 +2,6 @@
 
 #include <poll.h>
 
-#include <array>
-
 #include "sidecar/core/session.hpp"
 #include "sidecar/net/shard.hpp"
 
@@ -92,12 +90,12 @@ bool client_socket::peer_has_ended() const {
 }
 
 void client_socket::write() {
-    std::array<std::string_view, 64> pieces;
+    const auto pieces = owner_.pieces();
     // What was popped for a client that has ended meanwhile goes back instead of into a socket nobody reads.
     if (client_.holds_popped_elements() && peer_has_ended()) return client_.on_broken();
     while (writable_ && !client_.output().empty()) {
         const std::size_t count = client_.output().gather(pieces);
-        const auto result = wire_->write(std::span(pieces).first(count));
+        const auto result = wire_->write(pieces.first(count));
         if (result.outcome == io_outcome::ok) {
             client_.on_sent(result.bytes);
         } else if (result.outcome == io_outcome::again) {

@@ -2,6 +2,7 @@
 // One thread with its io_context and everything it owns: the core, the sockets, the listeners. Nothing in
 // here is touched by another thread; others post messages.
 
+#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -48,6 +49,8 @@ public:
     [[nodiscard]] boost::asio::io_context& io() { return io_; }
     // Shared by all sockets: whoever reads uses it up at once.
     [[nodiscard]] std::span<char> read_buffer() { return read_buffer_; }
+    // Room for what one write gathers; lent to whoever writes.
+    [[nodiscard]] std::span<std::string_view> pieces() { return pieces_; }
     [[nodiscard]] tls_context* upstream_tls() const { return upstream_tls_.get(); }
     void on_accepted(int descriptor, client_address address, const tls_context* tls);
     void on_accept_failed(const std::string& cause);
@@ -78,6 +81,7 @@ private:
     std::vector<std::unique_ptr<client_socket>> ended_clients_;
     std::vector<std::unique_ptr<upstream_socket>> ended_upstreams_;
     std::vector<char> read_buffer_;
+    std::array<std::string_view, 64> pieces_;
     std::thread thread_;
     std::atomic<bool> drained_{false};
     int handshakes_left_ = 0;

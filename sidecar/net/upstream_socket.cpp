@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -144,11 +143,11 @@ void upstream_socket::read() {
 }
 
 void upstream_socket::write() {
-    std::array<std::string_view, 16> pieces;
+    const auto pieces = owner_.pieces();
     while (writable_ && link_.has_output()) {
         const std::size_t count = link_.gather(pieces);
         if (count == 0) return;
-        const auto result = wire_->write(std::span(pieces).first(count));
+        const auto result = wire_->write(pieces.first(count));
         if (result.outcome == io_outcome::ok) {
             owner_.core().stats.count.bytes_to_upstream += result.bytes;
             link_.on_written(result.bytes);
