@@ -39,8 +39,6 @@ def old_python():
     python = OLD_PLACE / "bin" / "python"
     described = OLD_LIST.read_text() + sys.version + str(OLD_PLACE)
     wanted = hashlib.sha256(described.encode()).hexdigest()
-        OLD_LIST.read_bytes() + sys.version.encode() + str(OLD_PLACE).encode()
-    ).hexdigest()
     stamp = OLD_PLACE / "stamp"
     OLD_PLACE.parent.mkdir(exist_ok=True)
     with open(OLD_PLACE.with_suffix(".lock"), "w") as lock:
