@@ -90,7 +90,7 @@ std::variant<command_line, config_error> read_command_line(std::span<const std::
         const std::string name = "--" + std::string(entry.flag);
         if (app.get_option(name)->count() == 0) continue;
         given_setting given{{}, name, origin::flag};
-        if (entry.kind == value_kind::list) {
+        if (is_list(entry.kind)) {
             for (const std::string& value : values)
                 for (std::string& part : split_list(value)) given.values.push_back(std::move(part));
         } else {
@@ -110,7 +110,7 @@ given_settings read_environment(const environment& get) {
         const std::optional<std::string> value = get(name);
         if (!value || value->empty()) continue;
         given_setting given{{*value}, name, origin::variable};
-        if (entry.kind == value_kind::list) given.values = split_list(*value);
+        if (is_list(entry.kind)) given.values = split_list(*value);
         read.emplace(entry.flag, std::move(given));
     }
     return read;

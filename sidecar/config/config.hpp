@@ -16,6 +16,7 @@ namespace sidecar {
 inline constexpr int database_count = 3;  // db 0 cache, db 1 channels, db 2 broker
 
 enum class policy_mode : std::uint8_t { strict, audit, open };
+enum class channels_mode : std::uint8_t { guard, passthrough };  // towards unmodified channels_redis
 
 struct endpoint {      // HOST:PORT; port 0 lets the kernel choose
     std::string host;  // a name or an address without brackets; "*" = all interfaces; empty = off
@@ -85,12 +86,23 @@ struct config {
     std::chrono::milliseconds auth_timeout{10'000};         // of TLS handshake and authentication; 0 = none
     std::chrono::microseconds slowlog_slower_than{10'000};  // max() = off
 
+    channels_mode channels = channels_mode::guard;
+    std::vector<int> channels_dbs{1};
+    // Type of the event that the pub/sub layer's consumers get after an outage; empty = none.
+    std::string channels_on_disconnect;
+    std::string channels_on_reconnect;
+
     std::string http_token;
     std::string http_operator_token;
 
     std::string log_level = "info";  // trace, debug, info, warn, error, off
     bool log_json = false;
 };
+
+// Channels layers live on this db: CH.* is served there, and channels_redis guarded unless it is passed
+// through.
+[[nodiscard]] bool serves_channels(const config& settings, int db);
+[[nodiscard]] bool guards_channels(const config& settings, int db);
 
 // The password of a db's upstream: the URL's own, else redis_password; empty for the embedded redis-server.
 [[nodiscard]] std::string upstream_password(const config& settings, int db);

@@ -57,10 +57,24 @@ std::string number_text(const toml::node& node) {
     return text.str();
 }
 
+texts_or_error number_texts(const toml::node& node) {
+    if (node.is_integer()) return std::vector<std::string>{number_text(node)};
+    if (const auto* text = node.as_string()) return split_list(text->get());
+    const toml::array* list = node.as_array();
+    if (list == nullptr) return wrong_type("a list of numbers", node);
+    std::vector<std::string> texts;
+    for (const toml::node& element : *list) {
+        if (!element.is_integer()) return wrong_type("a list of numbers", element);
+        texts.push_back(number_text(element));
+    }
+    return texts;
+}
+
 texts_or_error texts_of(const toml::node& node, value_kind kind) {
     const bool takes_text =
         kind == value_kind::text || kind == value_kind::size || kind == value_kind::duration;
     if (kind == value_kind::list) return list_texts(node);
+    if (kind == value_kind::number_list) return number_texts(node);
     if (kind == value_kind::toggle) {
         const auto* flag = node.as_boolean();
         if (flag == nullptr) return wrong_type("true or false", node);

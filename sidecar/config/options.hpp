@@ -17,7 +17,10 @@
 
 namespace sidecar {
 
-enum class value_kind : std::uint8_t { text, list, number, size, duration, toggle };
+enum class value_kind : std::uint8_t { text, list, number_list, number, size, duration, toggle };
+[[nodiscard]] constexpr bool is_list(value_kind kind) {
+    return kind == value_kind::list || kind == value_kind::number_list;
+}
 enum class takes_effect : std::uint8_t { on_reload, after_restart };
 
 struct setting {
@@ -30,7 +33,7 @@ struct setting {
     std::string_view help;
     value_kind kind = value_kind::text;
     takes_effect effect = takes_effect::after_restart;
-    // Exactly one value, or any number for a list.
+    // Exactly one value, or any number for a list of texts or numbers.
     std::optional<bad_value> (*set)(config& into, std::span<const std::string> values) = nullptr;
     bool (*same)(const config& a, const config& b) = nullptr;
 };

@@ -72,6 +72,21 @@ parsed<policy_mode> parse_policy(std::string_view text) {
     return bad_value{in_quotes(text) + " is none of strict, audit, open"};
 }
 
+parsed<channels_mode> parse_channels_mode(std::string_view text) {
+    const std::string mode = lower_case(text);
+    if (mode == "guard") return channels_mode::guard;
+    if (mode == "passthrough") return channels_mode::passthrough;
+    return bad_value{in_quotes(text) + " is none of guard, passthrough"};
+}
+
+parsed<std::string> parse_event_type(std::string_view text) {
+    if (text == "off") return std::string();
+    const bool usable = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!usable || text.size() > 100)
+        return bad_value{in_quotes(text) + " is no message type: one word of at most 100 characters"};
+    return std::string(text);
+}
+
 parsed<std::chrono::milliseconds> parse_milliseconds(std::string_view text) {
     parsed<std::chrono::microseconds> outcome = parse_duration(text);
     if (auto* bad = std::get_if<bad_value>(&outcome)) return std::move(*bad);
@@ -122,6 +137,16 @@ set_result set_slowlog(config& into, given_values values) {
     if (lower_case(values.front()) != "off")
         return store(parse_duration(values.front()), into.slowlog_slower_than);
     into.slowlog_slower_than = std::chrono::microseconds::max();
+    return std::nullopt;
+}
+
+set_result set_channels_dbs(config& into, given_values values) {
+    into.channels_dbs.clear();
+    for (const std::string& value : values) {
+        int db = 0;
+        if (set_result bad = store(parse_number(value, 0, 15), db)) return bad;
+        into.channels_dbs.push_back(db);
+    }
     return std::nullopt;
 }
 

@@ -26,6 +26,8 @@ using given_values = std::span<const std::string>;
 [[nodiscard]] parsed<std::string> parse_readable_file(std::string_view text);
 [[nodiscard]] parsed<std::string> parse_log_level(std::string_view text);
 [[nodiscard]] parsed<policy_mode> parse_policy(std::string_view text);
+[[nodiscard]] parsed<channels_mode> parse_channels_mode(std::string_view text);
+[[nodiscard]] parsed<std::string> parse_event_type(std::string_view text);                  // "off" = empty
 [[nodiscard]] parsed<std::chrono::milliseconds> parse_milliseconds(std::string_view text);  // at most a day
 [[nodiscard]] parsed<std::uint64_t> parse_number(std::string_view text, std::uint64_t min, std::uint64_t max);
 
@@ -34,6 +36,7 @@ set_result set_embedded(config& into, given_values values);
 set_result set_password(config& into, given_values values);  // also upstream's, by default
 set_result set_hold(config& into, given_values values);      // also db 0's, by default
 set_result set_slowlog(config& into, given_values values);
+set_result set_channels_dbs(config& into, given_values values);
 
 template <auto... Path, class Settings>
 auto& field(Settings& settings) {

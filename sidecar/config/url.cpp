@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
+#include <algorithm>
+
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/parse.hpp"
 #include "sidecar/config/text.hpp"
@@ -154,6 +156,15 @@ bool is_loopback(const endpoint& address) {
     in6_addr v6{};
     if (inet_pton(AF_INET6, address.host.c_str(), &v6) != 1) return false;
     return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+}
+
+bool serves_channels(const config& settings, int db) {
+    return std::find(settings.channels_dbs.begin(), settings.channels_dbs.end(), db) !=
+           settings.channels_dbs.end();
+}
+
+bool guards_channels(const config& settings, int db) {
+    return settings.channels == channels_mode::guard && serves_channels(settings, db);
 }
 
 std::string upstream_password(const config& settings, int db) {

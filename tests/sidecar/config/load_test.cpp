@@ -30,6 +30,10 @@ const std::vector<sample> samples{
     {"policy", "audit", "open"},
     {"http-token", "a", "b"},
     {"http-operator-token", "a", "b"},
+    {"channels", "guard", "passthrough"},
+    {"channels-dbs", "2", "3"},
+    {"channels-on-disconnect", "a", "b"},
+    {"channels-on-reconnect", "a", "b"},
     {"threads", "2", "3"},
     {"max-clients", "2", "3"},
     {"client-output-max", "1mb", "2mb"},
@@ -47,7 +51,8 @@ const std::vector<sample> samples{
 std::string toml_line(const setting& entry, const std::string& value) {
     if (entry.kind == value_kind::toggle)
         return file_key(entry) + " = " + (value == "yes" ? "true" : "false") + "\n";
-    if (entry.kind == value_kind::number) return file_key(entry) + " = " + value + "\n";
+    if (entry.kind == value_kind::number || entry.kind == value_kind::number_list)
+        return file_key(entry) + " = " + value + "\n";
     if (entry.kind == value_kind::list) return file_key(entry) + " = [\"" + value + "\"]\n";
     return file_key(entry) + " = \"" + value + "\"\n";
 }
@@ -65,6 +70,10 @@ TEST_CASE("nothing given, the defaults are those of the contract", "[config]") {
     const config settings = good({});
     CHECK(settings.listen == std::vector<endpoint>{{"127.0.0.1", 6379}});
     CHECK(settings.http == endpoint{"127.0.0.1", 8379});
+    CHECK(settings.channels == channels_mode::guard);
+    CHECK(settings.channels_dbs == std::vector<int>{1});
+    CHECK(settings.channels_on_disconnect.empty());
+    CHECK(settings.channels_on_reconnect.empty());
     CHECK(settings.tls == tls_settings{});
     for (const redis_url& url : settings.redis) CHECK(masked(url) == "redis://127.0.0.1:6380");
     CHECK_FALSE(settings.embedded);
@@ -82,6 +91,22 @@ TEST_CASE("nothing given, the defaults are those of the contract", "[config]") {
     CHECK(settings.slowlog_slower_than == 10ms);
     CHECK(settings.log_level == "info");
     CHECK_FALSE(settings.log_json);
+}
+
+TEST_CASE("channel layers live on the dbs named, as flags, in one text or as numbers of the file",
+          "[config]") {
+    const config unchanged = good({});
+    CHECK(guards_channels(unchanged, 1));
+    CHECK_FALSE(guards_channels(unchanged, 0));
+    const config several = good({"--channels-dbs=1,3", "--channels-dbs=5"});
+    CHECK(several.channels_dbs == std::vector<int>{1, 3, 5});
+    CHECK(serves_channels(several, 5));
+    CHECK(good({}, {{"SIDECAR_CHANNELS_DBS", "2, 4"}}).channels_dbs == std::vector<int>{2, 4});
+    CHECK(good_file("channels_dbs = [0, 1]").channels_dbs == std::vector<int>{0, 1});
+    CHECK(good_file("channels_dbs = 2").channels_dbs == std::vector<int>{2});
+    const config passed = good({"--channels=passthrough"});
+    CHECK(serves_channels(passed, 1));
+    CHECK_FALSE(guards_channels(passed, 1));
 }
 
 TEST_CASE("every setting has two samples here or names a file", "[config]") {

@@ -36,6 +36,12 @@ const std::vector<bad_sample> bad_samples{
     {"policy", "lax", "'lax' is none of strict, audit, open"},
     {"http-token", "two words", "contains characters that no Authorization header can carry"},
     {"http-operator-token", "two words", "contains characters that no Authorization header can carry"},
+    {"channels", "off", "'off' is none of guard, passthrough"},
+    {"channels-dbs", "16", "'16' is not a number from 0 to 15"},
+    {"channels-on-disconnect", "two words",
+     "'two words' is no message type: one word of at most 100 characters"},
+    {"channels-on-reconnect", std::string(101, 'x'),
+     "'" + std::string(101, 'x') + "' is no message type: one word of at most 100 characters"},
     {"threads", "65", "'65' is not a number from 1 to 64"},
     {"max-clients", "0", "'0' is not a number from 1 to 10000000"},
     {"client-output-max", "12", "'12' is less than 1024 bytes"},
@@ -102,5 +108,7 @@ TEST_CASE("every setting of the wrong type in the file ends in one line", "[conf
     CHECK(file_error("threads = -1") == "FILE: threads: '-1' is not a number from 1 to 64");
     CHECK(file_error("log_json = \"yes\"") == "--config: FILE: log_json: must be true or false, not a text");
     CHECK(file_error("listen = [1]") == "--config: FILE: listen: must be a list of texts, not a number");
+    CHECK(file_error("channels_dbs = [\"1\"]") ==
+          "--config: FILE: channels_dbs: must be a list of numbers, not a text");
     CHECK(file_error("redis = 6379") == "--config: FILE: redis: must be a text, not a number");
 }
