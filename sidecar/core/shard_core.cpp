@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "resp/writer.hpp"
+#include "sidecar/core/channel_store.hpp"
 #include "sidecar/core/session.hpp"
 
 namespace sidecar {
@@ -25,6 +26,7 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
       leases(share(settings->settings.leases_max, state.shards), share(leases_reserved, state.shards),
              [this](const link_key& key) { return make_link(key); }),
       polls(*this),
+      layer_store(std::make_unique<channel_store>(*this)),
       settings_(std::move(settings)),
       seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
     classify_commands();

@@ -34,6 +34,7 @@
 
 namespace sidecar {
 
+class channel_store;
 class session;
 
 struct client_address {
@@ -166,6 +167,7 @@ public:
     command_table commands;
     lease_pool leases;
     poller polls;
+    const std::unique_ptr<channel_store> layer_store;  // of the native channel layer
     stranger_list strangers;
     std::string scratch;                  // for a command re-encoded on its way; valid until the next use
     resp::scanned_command scan_scratch;   // borrowed by the session that is being processed

@@ -5,6 +5,7 @@
 #include "resp/reply_scanner.hpp"
 #include "resp/value.hpp"
 #include "resp/writer.hpp"
+#include "sidecar/core/channel_store.hpp"
 #include "sidecar/core/session.hpp"
 #include "sidecar/core/shard_core.hpp"
 
@@ -405,6 +406,7 @@ void shard_core::on_time() {
     }
     expire_holds();
     polls.on_time(now_);
+    layer_store->on_time(now_);
     for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_time(now_);
     for (auto& l : links_) {
         if (l->retire_when_idle && l->idle() && !l->retired()) l->retire();
