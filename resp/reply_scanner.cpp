@@ -88,9 +88,11 @@ namespace {
 
 }  // namespace
 
-std::size_t short_reply_bytes(std::string_view bytes) {
+namespace {
+
+// The header's first byte is known already.
+std::size_t short_aggregate_bytes(std::string_view bytes) {
     constexpr std::size_t short_elements_max = 16;
-    if (bytes.front() != '*') return short_element_bytes(bytes);
     std::size_t at = 1;
     std::size_t count = 0;
     if (!read_short_length(bytes, at, count) || count > short_elements_max) return 0;
@@ -102,9 +104,20 @@ std::size_t short_reply_bytes(std::string_view bytes) {
     return at;
 }
 
+}  // namespace
+
+std::size_t short_reply_bytes(std::string_view bytes) {
+    return bytes.front() == '*' ? short_aggregate_bytes(bytes) : short_element_bytes(bytes);
+}
+
+std::size_t short_push_bytes(std::string_view bytes) {
+    return bytes.front() == '>' ? short_aggregate_bytes(bytes) : 0;
+}
+
 reply_scanner::step reply_scanner::scan(std::string_view bytes) {
     if (missing_ == 0 && !bytes.empty()) {
-        if (const std::size_t whole = short_reply_bytes(bytes); whole > 0) {
+        const std::size_t whole = bytes.front() == '>' ? short_push_bytes(bytes) : short_reply_bytes(bytes);
+        if (whole > 0) {
             type_ = bytes.front();
             return {reply_status::complete, whole};
         }

@@ -14,6 +14,8 @@ enum class reply_status : std::uint8_t { need_more, complete, error };
 // Length of a whole one-line, bulk or small flat array reply at the front of `bytes` (not empty), found
 // without the scanner's state; 0 for all else.
 [[nodiscard]] std::size_t short_reply_bytes(std::string_view bytes);
+// The same of a push: a small flat one, such as a published message.
+[[nodiscard]] std::size_t short_push_bytes(std::string_view bytes);
 
 class reply_scanner {
 public:

@@ -89,23 +89,35 @@ void link::on_open() {
 void link::on_bytes(std::string_view bytes) {
     bytes_in_ += bytes.size();
     if (state_ == link_state::greeting) greet(bytes);
+    bool pushed = false;
+    const auto end_pushes = [&] {
+        if (std::exchange(pushed, false)) events_.on_link_pushes_end(*this);
+    };
     while (!bytes.empty() && !close_wanted_) {
-        if (const std::size_t used = deliver_run(bytes); used > 0) {
-            bytes.remove_prefix(used);
-            continue;
+        if (bytes.front() != '>') {
+            end_pushes();
+            if (const std::size_t used = deliver_run(bytes); used > 0) {
+                bytes.remove_prefix(used);
+                continue;
+            }
         }
         const auto step = scanner_.scan(bytes);
-        if (step.status == resp::reply_status::error)
-            return fail("upstream sent bytes that are no RESP", handshake_state::failed);
+        if (step.status == resp::reply_status::error) {
+            fail("upstream sent bytes that are no RESP", handshake_state::failed);
+            break;
+        }
         const auto piece = bytes.substr(0, step.bytes);
         bytes.remove_prefix(step.bytes);
         const bool complete = step.status == resp::reply_status::complete;
         if (scanner_.is_push()) {
+            pushed = true;
             on_push_piece(piece, complete);
         } else {
+            end_pushes();
             deliver(piece, complete);
         }
     }
+    end_pushes();
 }
 
 // Replies to the handshake are few and small: they are gathered and read into values.
@@ -208,6 +220,7 @@ void link::on_push_piece(std::string_view piece, bool complete) {
     const std::string frame = std::move(push_);
     push_.clear();
     events_.on_link_push(*this, frame);
+    events_.on_link_pushes_end(*this);  // the frame does not outlive this
 }
 
 void link::fail(std::string_view cause, handshake_state why) {

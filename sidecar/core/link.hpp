@@ -50,6 +50,9 @@ public:
     // After the queue has been sorted into what is resent and what is dropped. `cause` is for the log.
     virtual void on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) = 0;
     virtual void on_link_push(link& which, std::string_view frame) = 0;
+    // No more pushes for now. Until then the frames of a series stay where they are; those that came one
+    // directly behind the other also lie so in memory.
+    virtual void on_link_pushes_end(link& which) = 0;
     // A reply that no command asked for: MONITOR's stream on a lease. False = it is a framing error.
     virtual bool on_link_unsolicited(link& which, std::string_view bytes) = 0;
     // For every answered command, still at the front of the queue: counters, latency, slow log.

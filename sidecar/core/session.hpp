@@ -26,6 +26,7 @@
 #include "sidecar/core/clock.hpp"
 #include "sidecar/core/command_table.hpp"
 #include "sidecar/core/lease_pool.hpp"
+#include "sidecar/core/message_run.hpp"
 #include "sidecar/core/output_queue.hpp"
 #include "sidecar/core/pipeline.hpp"
 #include "sidecar/core/policy.hpp"
@@ -53,6 +54,8 @@ enum class session_life : std::uint8_t {
     closed,
 };
 
+enum class fan_out : std::uint8_t { one, many };  // listeners of a published message
+
 enum class reply_mode : std::uint8_t { on, off, skip_next, skip_this };
 
 class session final : public reply_owner, public lease_waiter {
@@ -79,8 +82,7 @@ public:
     void resume();
     void on_publish_fence_over();
     void on_subscription_ready();
-    void on_message(std::string_view frame_resp3, const shared_frame& shared,
-                    const shared_frame& shared_resp2);
+    void on_messages(message_run& run, fan_out width);
     void on_lease_push(std::string_view frame);
     bool on_lease_stream(std::string_view bytes);
     void on_lease_down(std::string_view cause);

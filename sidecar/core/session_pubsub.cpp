@@ -151,21 +151,19 @@ void session::unsubscribe_all() {
     subs_.reset();
 }
 
-// `shared` frames are for large messages; small ones are copied.
-void session::on_message(std::string_view frame_resp3, const shared_frame& shared,
-                         const shared_frame& shared_resp2) {
+// What is small and comes behind other output, or for one listener alone, is copied: a piece of its own would
+// cost more than its bytes.
+void session::on_messages(message_run& run, fan_out width) {
+    constexpr std::size_t always_shared_bytes_min = 1'024;
     if (life_ != session_life::open && life_ != session_life::draining) return;
-    ++shard_.stats.count.messages_delivered;
-    if (shared && !mid_reply_ && publishing_ == 0) {
-        output_.append_shared(protocol_ == 3 ? shared : shared_resp2);
-        shard_.mark_dirty(*this);
-    } else if (protocol_ == 3) {
-        push(frame_resp3);
+    shard_.stats.count.messages_delivered += run.count();
+    if (mid_reply_ || publishing_ > 0) {
+        push(run.text(protocol_));
+    } else if ((width == fan_out::many && output_.empty()) || run.bytes() >= always_shared_bytes_min) {
+        output_.append_shared(run.shared(protocol_));
+        if (!dirty) shard_.mark_dirty(*this);
     } else {
-        // RESP2 has no push type: the same elements in an array.
-        std::string frame(frame_resp3);
-        frame.front() = '*';
-        push(frame);
+        append_output(run.text(protocol_));
     }
     // Closing here would change the list this is called from.
     if (output_.size() > pubsub_check_bytes_min) shard_.check_later(*this);

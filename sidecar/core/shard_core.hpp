@@ -24,6 +24,7 @@
 #include "sidecar/core/command_table.hpp"
 #include "sidecar/core/lease_pool.hpp"
 #include "sidecar/core/link.hpp"
+#include "sidecar/core/message_run.hpp"
 #include "sidecar/core/metrics.hpp"
 #include "sidecar/core/parked_call.hpp"
 #include "sidecar/core/poller.hpp"
@@ -156,6 +157,7 @@ public:
     void on_link_ready(link& which) override;
     void on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) override;
     void on_link_push(link& which, std::string_view frame) override;
+    void on_link_pushes_end(link& which) override;
     bool on_link_unsolicited(link& which, std::string_view bytes) override;
     void on_link_answer(link& which, const upstream_entry& entry, std::string_view first_bytes) override;
 
@@ -186,8 +188,9 @@ private:
     [[nodiscard]] bool make_room(int upstream_index, link_lane lane);
     std::size_t retire_unused_links();
     void on_subscription_push(upstream& from, std::string_view frame);
-    void deliver_message(upstream& from, channels::name_kind kind, std::string_view topic,
-                         std::string_view channel, std::string_view frame);
+    void on_subscription_change(upstream& from, channels::name_kind kind, std::string_view verb,
+                                std::string_view topic);
+    void deliver_messages(upstream& from);
     void watch_health(upstream& u);
     void expire_holds();
     void sweep();
@@ -224,6 +227,7 @@ private:
         time_point at;
     };
     std::vector<retry> put_back_retries_;
+    message_run messages_;  // of the push series being read; empty between turns
     bool parked_changed_ = false;
     bool draining_ = false;
     std::uint64_t seed_ = 0;

@@ -15,7 +15,6 @@ using channels::name_kind;
 
 namespace {
 
-constexpr std::size_t shared_frame_bytes_min = 1'024;  // larger messages are shared, smaller ones copied
 constexpr std::chrono::seconds ping_interval{1};
 constexpr std::chrono::seconds ping_time_max{5};
 constexpr std::chrono::milliseconds sweep_interval{100};
@@ -206,52 +205,57 @@ bool shard_core::on_link_unsolicited(link& which, std::string_view bytes) {
 }
 
 void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
+    if (messages_.extend(frame)) return;
+    deliver_messages(from);
     std::string_view rest = frame.substr(std::min(frame.size(), frame.find("\r\n") + 2));
     const std::string_view verb = take_bulk(rest);
     const auto kind = kind_of(verb);
     if (!kind) return;
     const std::string_view topic = take_bulk(rest);
-    if (verb.ends_with("message")) {
-        const std::string_view channel = *kind == name_kind::pattern ? take_bulk(rest) : topic;
-        return deliver_message(from, *kind, topic, channel, frame);
-    }
+    if (!verb.ends_with("message")) return on_subscription_change(from, *kind, verb, topic);
+    const std::string_view channel = *kind == name_kind::pattern ? take_bulk(rest) : topic;
+    messages_.begin({*kind, topic, channel, frame.size() - rest.size()}, frame);
+}
+
+void shard_core::on_link_pushes_end(link& which) {
+    if (!messages_.empty()) deliver_messages(*upstreams_[which.key().upstream]);
+}
+
+void shard_core::on_subscription_change(upstream& from, name_kind kind, std::string_view verb,
+                                        std::string_view topic) {
     if (verb.find("unsubscribe") != std::string_view::npos) {
-        if (from.confirmed.erase({*kind, std::string(topic)}) > 0)
-            process.registry.add_upstream(from.index, *kind, topic, -1);
-        if (from.subscriptions.find(*kind, topic) == nullptr) end_pending(from, *kind, std::string(topic));
+        if (from.confirmed.erase({kind, std::string(topic)}) > 0)
+            process.registry.add_upstream(from.index, kind, topic, -1);
+        if (from.subscriptions.find(kind, topic) == nullptr) end_pending(from, kind, std::string(topic));
         return;
     }
-    if (from.confirmed.emplace(*kind, topic).second)
-        process.registry.add_upstream(from.index, *kind, topic, 1);
-    const auto waiters = from.subscriptions.on_confirmed(*kind, topic);
-    if (from.subscriptions.ready(*kind, topic)) end_pending(from, *kind, std::string(topic));
+    if (from.confirmed.emplace(kind, topic).second)
+        process.registry.add_upstream(from.index, kind, topic, 1);
+    const auto waiters = from.subscriptions.on_confirmed(kind, topic);
+    if (from.subscriptions.ready(kind, topic)) end_pending(from, kind, std::string(topic));
     for (auto* waiter : waiters) as_session(waiter)->on_subscription_ready();
 }
 
-void shard_core::deliver_message(upstream& from, name_kind kind, std::string_view topic,
-                                 std::string_view channel, std::string_view frame) {
-    auto* t = from.subscriptions.find(kind, topic);
-    if (t == nullptr) return;
-    shared_frame shared;
-    shared_frame shared_resp2;
-    if (frame.size() >= shared_frame_bytes_min) {
-        shared = std::make_shared<const std::string>(frame);
-        auto other = std::make_shared<std::string>(frame);
-        other->front() = '*';
-        shared_resp2 = std::move(other);
-    }
-    const bool split = settings_->rules.mode() == policy_mode::strict;
-    const auto owner = channels::owner_of(channel);
-    for (std::size_t i = 0; i < t->members.size(); ++i) {
-        session* s = as_session(t->members[i]);
-        const bool foreign = owner && ((split && *owner != s->database()) ||
-                                       ((s->who().database_mask >> static_cast<unsigned>(*owner)) & 1U) == 0);
-        if (foreign) {
-            ++stats.count.messages_filtered;
-            continue;
+void shard_core::deliver_messages(upstream& from) {
+    if (messages_.empty()) return;
+    const auto& names = messages_.of();
+    if (auto* t = from.subscriptions.find(names.kind, names.topic)) {
+        const bool split = settings_->rules.mode() == policy_mode::strict;
+        const auto owner = channels::owner_of(names.channel);
+        const fan_out width = t->members.size() > 1 ? fan_out::many : fan_out::one;
+        for (channels::subscriber* member : t->members) {
+            session* s = as_session(member);
+            const bool foreign =
+                owner && ((split && *owner != s->database()) ||
+                          ((s->who().database_mask >> static_cast<unsigned>(*owner)) & 1U) == 0);
+            if (foreign) {
+                stats.count.messages_filtered += messages_.count();
+            } else {
+                s->on_messages(messages_, width);
+            }
         }
-        s->on_message(frame, shared, shared_resp2);
     }
+    messages_.clear();
 }
 
 void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::string_view first_bytes) {

@@ -205,3 +205,18 @@ TEST_CASE("a whole short reply is measured without the state machine") {
         CHECK(short_reply_bytes(other) == 0);
     }
 }
+
+TEST_CASE("a small flat push is measured at a glance") {
+    CHECK(short_push_bytes(">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\nhi\r\n>") == 32);
+    CHECK(short_push_bytes(">1\r\n+x\r\n") == 8);
+    for (const std::string_view other :
+         {"*1\r\n+x\r\n", ">1\r\n*0\r\n", ">2\r\n+x\r\n", ">1\r\n$3\r\nab", ">", "+x\r\n"}) {
+        INFO(other);
+        CHECK(short_push_bytes(other) == 0);
+    }
+    reply_scanner scanner;
+    const auto step = scanner.scan(">1\r\n+x\r\n+OK\r\n");
+    CHECK(step.status == reply_status::complete);
+    CHECK(step.bytes == 8);
+    CHECK(scanner.is_push());
+}

@@ -15,6 +15,7 @@ struct silent_events final : link_events {
     void on_link_ready(link&) override {}
     void on_link_down(link&, link_fall, std::string_view, handshake_state) override {}
     void on_link_push(link&, std::string_view) override {}
+    void on_link_pushes_end(link&) override {}
     bool on_link_unsolicited(link&, std::string_view) override { return false; }
     void on_link_answer(link&, const upstream_entry&, std::string_view) override {}
 };

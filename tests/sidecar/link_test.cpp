@@ -19,6 +19,7 @@ struct recorded_events final : link_events {
     std::string cause;
     handshake_state why = handshake_state::more;
     std::vector<std::string> pushes;
+    int push_series = 0;
     std::vector<std::string> answers;  // command, first bytes of its reply
     std::string unsolicited;
     bool accepts_unsolicited = false;
@@ -31,6 +32,7 @@ struct recorded_events final : link_events {
         why = reason;
     }
     void on_link_push(link&, std::string_view frame) override { pushes.emplace_back(frame); }
+    void on_link_pushes_end(link&) override { ++push_series; }
     bool on_link_unsolicited(link&, std::string_view bytes) override {
         unsolicited += bytes;
         return accepts_unsolicited;
