@@ -229,8 +229,7 @@ void shard_core::on_subscription_change(upstream& from, name_kind kind, std::str
         if (from.subscriptions.find(kind, topic) == nullptr) end_pending(from, kind, std::string(topic));
         return;
     }
-    if (from.confirmed.emplace(kind, topic).second)
-        process.registry.add_upstream(from.index, kind, topic, 1);
+    if (from.confirmed.emplace(kind, topic).second) process.registry.add_upstream(from.index, kind, topic, 1);
     const auto waiters = from.subscriptions.on_confirmed(kind, topic);
     if (from.subscriptions.ready(kind, topic)) end_pending(from, kind, std::string(topic));
     for (auto* waiter : waiters) as_session(waiter)->on_subscription_ready();

@@ -1,6 +1,7 @@
 #include "sidecar/core/link.hpp"
 
 #include <array>
+#include <functional>
 
 #include "resp/writer.hpp"
 #include "tests/support/fragments.hpp"
@@ -20,6 +21,7 @@ struct recorded_events final : link_events {
     handshake_state why = handshake_state::more;
     std::vector<std::string> pushes;
     int push_series = 0;
+    std::function<void()> on_series_end;
     std::vector<std::string> answers;  // command, first bytes of its reply
     std::string unsolicited;
     bool accepts_unsolicited = false;
@@ -32,7 +34,10 @@ struct recorded_events final : link_events {
         why = reason;
     }
     void on_link_push(link&, std::string_view frame) override { pushes.emplace_back(frame); }
-    void on_link_pushes_end(link&) override { ++push_series; }
+    void on_link_pushes_end(link&) override {
+        if (on_series_end && push_series == 1) on_series_end();
+        ++push_series;
+    }
     bool on_link_unsolicited(link&, std::string_view bytes) override {
         unsolicited += bytes;
         return accepts_unsolicited;
@@ -168,6 +173,20 @@ TEST_CASE("pushes are passed on whole and pair with nothing") {
         CHECK(f.events.pushes == std::vector<std::string>{push, push});
         CHECK(f.owner.seen == "1:+A\r\n;2:+B\r\n;");
     });
+}
+
+TEST_CASE("the end of a series of pushes is told before what comes behind it") {
+    const std::string push = ">1\r\n+x\r\n";
+    fixture f;
+    f.submit(1, "a");
+    f.open();
+    (void)f.written();
+    f.wire.on_bytes(push + push);
+    CHECK(f.events.push_series == 1);
+    f.events.on_series_end = [&] { CHECK(f.owner.seen.empty()); };
+    f.wire.on_bytes(push + "+A\r\n" + push);
+    CHECK(f.owner.seen == "1:+A\r\n;");
+    CHECK(f.events.push_series == 3);
 }
 
 TEST_CASE("bytes that are no RESP end the connection, and nobody gets them") {
