@@ -1,0 +1,106 @@
+"""The three layers as the tests make them, and the decorator that makes a row of the specification a test."""
+
+import asyncio
+import enum
+import functools
+import importlib
+import importlib.util
+
+import pytest
+
+SCENARIO_SECONDS = 60
+RECEIVE_SECONDS = 5
+
+
+class Kind(enum.Enum):
+    native = "sidecar_channels.SidecarChannelLayer"
+    core = "channels_redis.core.RedisChannelLayer"
+    pubsub = "channels_redis.pubsub.RedisPubSubChannelLayer"
+
+    @property
+    def backend(self):
+        """As CHANNEL_LAYERS names it."""
+        return self.value
+
+    @property
+    def installed(self):
+        return importlib.util.find_spec(self.value.split(".")[0]) is not None
+
+    def layer_class(self):
+        if not self.installed:
+            pytest.skip(f"{self.value} is not there: it is not tested here")
+        module, name = self.value.rsplit(".", 1)
+        return getattr(importlib.import_module(module), name)
+
+
+class Layers:
+    """Makes layers of one kind, each of which stands for a process of its own."""
+
+    def __init__(self, kind, urls):
+        self.kind = kind
+        self.urls = urls
+        self._make = kind.layer_class()
+        self._made = []
+
+    def __call__(self, url=None, **options):
+        self._made.append(self._make(hosts=[url or self.urls[0]], **options))
+        return self._made[-1]
+
+    async def close(self):
+        for layer in self._made:
+            if self.kind is Kind.pubsub:
+                await layer.flush()
+            else:
+                await layer.close_pools()
+
+
+async def receive(layer, channel, seconds=RECEIVE_SECONDS):
+    return await asyncio.wait_for(layer.receive(channel), seconds)
+
+
+async def numbers(layer, channel, count):
+    """The field `n` of the next messages."""
+    return [(await receive(layer, channel))["n"] for _ in range(count)]
+
+
+async def nothing_waits(layer, channel, sender=None):
+    """What is sent now is the next to be received."""
+    await (sender or layer).send(channel, {"type": "the.end"})
+    got = await receive(layer, channel)
+    assert got == {"type": "the.end"}, f"{channel} still held {got}"
+
+
+def run(scenario, kind, site):
+    async def main():
+        layers = Layers(kind, [node.url(1) for node in site.nodes])
+        try:
+            await asyncio.wait_for(scenario(layers), SCENARIO_SECONDS)
+        finally:
+            await layers.close()
+
+    asyncio.run(main())
+
+
+class Race(str):
+    """Why a client breaks a row only when its parts meet at the wrong time."""
+
+
+def row(**broken):
+    """A coroutine function of `layers` becomes a test of all three kinds. broken: the kinds whose client
+    breaks the row by itself, on plain Redis as well, with the reason; should it stop doing so, the test fails.
+    A reason that is a Race need not fail every time."""
+
+    def marked(kind):
+        reason = broken.get(kind.name)
+        marks = [pytest.mark.xfail(reason=reason, strict=not isinstance(reason, Race))] if reason else []
+        return pytest.param(kind, marks=marks, id=kind.name)
+
+    def wrap(scenario):
+        def test(kind, site):
+            run(scenario, kind, site)
+
+        functools.update_wrapper(test, scenario)
+        del test.__wrapped__
+        return pytest.mark.parametrize("kind", [marked(kind) for kind in Kind])(test)
+
+    return wrap
