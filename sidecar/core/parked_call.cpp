@@ -52,11 +52,27 @@ std::optional<std::chrono::milliseconds> parked_call::remaining() const {
 }
 
 void parked_call::on_lease(link& lease) {
-    shard_.polls.remove(*this);
     ++shard_.stats.count.leases_granted;
     lease_ = &lease;
+    // A poll under way may have popped for this call: until that is known, nothing else may pop for it.
+    if (polled_in != nullptr && polled_in->asks()) return;
+    on_poll_over();
+}
+
+void parked_call::on_poll_over() {
+    if (lease_ == nullptr) return;
+    shard_.polls.remove(*this);
     state_ = state::on_lease;
-    issue(lease);
+    issue(*lease_);
+}
+
+// Out of every queue. A lease that was not used yet goes to somebody else; one that the call stands on,
+// unsent, is destroyed with it.
+void parked_call::give_up() {
+    shard_.leases.stop_waiting(*this);
+    shard_.polls.remove(*this);
+    if (state_ == state::on_lease) return drop_lease();
+    release_lease();
 }
 
 void parked_call::issue(link& lease) {
@@ -127,16 +143,15 @@ void parked_call::tell(const std::string& reply) {
 }
 
 void parked_call::on_found(const std::string& reply) {
-    shard_.leases.stop_waiting(*this);
     polled_in = nullptr;
+    shard_.leases.stop_waiting(*this);
     finish(reply);
 }
 
 void parked_call::abandon() {
     client_ = nullptr;
     if (state_ == state::waiting) {
-        shard_.leases.stop_waiting(*this);
-        shard_.polls.remove(*this);
+        give_up();
         set_done();
     } else if (state_ == state::on_lease) {
         if (lease_->ready()) {
@@ -152,9 +167,7 @@ bool parked_call::unblock(unblock_as how) {
         ask_unblock(how);
         return true;
     }
-    shard_.leases.stop_waiting(*this);
-    shard_.polls.remove(*this);
-    drop_lease();
+    give_up();
     tell(how == unblock_as::error ? "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
                                   : std::string(broker::timeout_reply(call_, key_.protocol)));
     return true;
@@ -178,13 +191,11 @@ void parked_call::on_time(time_point now) {
         ask_unblock(*std::exchange(unblock_again_, {}));
     if (poll_from_ && now >= *poll_from_) {
         poll_from_.reset();
-        if (state_ == state::waiting && polled_in == nullptr) shard_.polls.add(*this);
+        if (state_ == state::waiting) shard_.polls.add(*this);
     }
     if (!deadline_ || now < *deadline_ || state_ == state::done) return;
     if (state_ == state::on_lease && lease_->ready()) return;  // Redis keeps the time
-    shard_.leases.stop_waiting(*this);
-    shard_.polls.remove(*this);
-    drop_lease();
+    give_up();
     tell(std::string(broker::timeout_reply(call_, key_.protocol)));
 }
 
@@ -216,7 +227,8 @@ void parked_call::wait_again() {
     ++shard_.stats.count.parked_reissued;
     state_ = state::waiting;
     ttl_ms_.clear();
-    // Polled only if no connection comes soon: a poll under way when it does would pop beside it.
+    // Polled only if no connection comes soon: the shared link may just be dying too, and with it what a poll
+    // has popped.
     poll_from_ = shard_.now() + poll_delay;
     shard_.leases.wait(key_, lease_class::blocking, *this);
 }

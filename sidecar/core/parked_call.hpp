@@ -5,6 +5,8 @@
 //   waiting ──lease granted──→ on_lease ──reply──→ done
 //      │  └─ polled meanwhile (poller) ──found──→ done
 //      └─ deadline ──→ done (nil)                    lease lost: back to waiting, with the time that remains
+//
+// A call never has two pops under way: a lease granted while it is polled for is used once that poll is over.
 
 #include <cstdint>
 #include <map>
@@ -42,8 +44,9 @@ public:
 
     // The lease could not be connected: back to waiting, and polling.
     void on_lease_failed(const link& lease);
-    // From the poller: the call is answered.
+    // From the poller: the call is answered; or it is not, and whoever has a lease may use it.
     void on_found(const std::string& reply);
+    void on_poll_over();
 
     [[nodiscard]] const broker::blocking_call& call() const { return call_; }
     [[nodiscard]] const link_key& key() const { return key_; }
@@ -70,6 +73,7 @@ private:
     enum class state : std::uint8_t { waiting, on_lease, done };
     void set_done();
     void drop_lease();
+    void give_up();
     void ask_unblock(unblock_as how);
     void issue(link& lease);
     void finish(const std::string& reply);

@@ -47,31 +47,38 @@ void poll_group::on_reply(const upstream_entry&, std::string_view bytes, bool co
     if (!complete) return;
     const std::string poll_reply = std::move(reply_);
     reply_.clear();
-    --outstanding_;
-    auto reply = broker::reply_from_poll(call_, poll_reply, key_.protocol);
-    if (!reply) return;
+    const auto reply = broker::reply_from_poll(call_, poll_reply, key_.protocol);
+    if (!reply) return on_poll_over();
     if (members_.empty()) {
         // Whoever asked is gone; what was taken goes back.
         if (auto popped = broker::read_popped(call_, *reply))
             shard_.put_back(key_.database, std::move(*popped), std::nullopt);
-        return;
+        return on_poll_over();
     }
     parked_call* first = members_.front();
     members_.pop_front();
     first->on_found(*reply);
+    on_poll_over();
     ask(shard_.now());  // there may be more for the next in line
 }
 
-loss_verdict poll_group::on_link_lost(const upstream_entry&, bool sent) {
+// Whoever has been granted a lease meanwhile leaves.
+void poll_group::on_poll_over() {
     --outstanding_;
+    const auto members = members_;
+    for (parked_call* member : members) member->on_poll_over();
+}
+
+loss_verdict poll_group::on_link_lost(const upstream_entry&, bool sent) {
     reply_.clear();
     if (sent && call_.pops()) ++shard_.stats.count.pops_unknown;
+    on_poll_over();
     return loss_verdict::drop;
 }
 
 void poller::add(parked_call& call) {
     // `$` means "from now on", which no later question can ask again: such a call waits for a connection.
-    if (!call.call().dollar_ids().empty()) return;
+    if (!call.call().dollar_ids().empty() || call.polled_in != nullptr) return;
     const auto& key = call.key();
     std::string name = call.call().coalescing_key();
     name.append(1, static_cast<char>(key.database)).append(1, static_cast<char>(key.protocol));

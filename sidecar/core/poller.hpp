@@ -23,16 +23,19 @@ public:
     // Asks once, unless an answer is outstanding.
     void ask(time_point now);
 
-    [[nodiscard]] bool empty() const { return members_.empty(); }
+    // A question is under way, whose answer may be any member's.
+    [[nodiscard]] bool asks() const { return outstanding_ > 0; }
     [[nodiscard]] bool unused() const { return members_.empty() && outstanding_ == 0; }
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] time_point asked_at() const { return asked_at_; }
 
     void on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) override;
     loss_verdict on_link_lost(const upstream_entry& entry, bool sent) override;
-    void on_never_sent(const upstream_entry&) override { --outstanding_; }
+    void on_never_sent(const upstream_entry&) override { on_poll_over(); }
 
 private:
+    void on_poll_over();
+
     shard_core& shard_;
     std::string name_;
     broker::blocking_call call_;

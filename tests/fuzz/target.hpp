@@ -40,10 +40,11 @@ private:
     std::size_t size_;
 };
 
-// `0xFF c n` stands for n * 512 times c: inputs of a few bytes reach limits of many kilobytes.
-inline std::string inflate(std::string_view bytes) {
+// `0xFF c n` stands for n * 512 times c: inputs of a few bytes reach limits of many kilobytes. Stops soon
+// after `bytes_max`.
+inline std::string inflate(std::string_view bytes, std::size_t bytes_max) {
     std::string out;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (std::size_t i = 0; i < bytes.size() && out.size() <= bytes_max; ++i) {
         if (bytes[i] == '\xff' && i + 2 < bytes.size()) {
             out.append(static_cast<std::size_t>(static_cast<unsigned char>(bytes[i + 2])) * 512,
                        bytes[i + 1]);
