@@ -11,6 +11,10 @@ namespace {
 constexpr std::size_t greeting_bytes_max = 1U << 20;
 constexpr std::size_t push_bytes_max = 1ULL << 30;
 constexpr std::size_t error_prefix_bytes = 96;  // enough of a reply to tell what kind of error it is
+// Between two attempts with a password that upstream refuses; when the control connection's is taken, the
+// others are tried at once.
+constexpr std::chrono::milliseconds refused_control_delay{200};
+constexpr std::chrono::milliseconds refused_delay{1000};
 }  // namespace
 
 link::link(link_key key, handshake_settings settings, link_events& events, std::uint64_t seed)
@@ -236,7 +240,8 @@ void link::on_closed(std::string_view cause, time_point now) {
     const bool deliberate = close_wanted_ && fail_cause_.empty();
     state_ = link_state::waiting;
     retry_at_ = deliberate ? now : now + backoff_.next();
-    if (fail_why_ == handshake_state::refused) retry_at_ = now + std::chrono::seconds(1);
+    if (fail_why_ == handshake_state::refused)
+        retry_at_ = now + (key_.lane == link_lane::control ? refused_control_delay : refused_delay);
     close_wanted_ = false;
     pauses_ = 0;
     client_id_ = 0;

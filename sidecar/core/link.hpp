@@ -108,6 +108,7 @@ public:
         return open_wanted_ || state_ == link_state::connecting || state_ == link_state::greeting;
     }
     void retry_soon() { retry_at_ = time_point{}; }
+    void retry_by(time_point latest) { retry_at_ = std::min(retry_at_, latest); }
 
     [[nodiscard]] link_state state() const { return state_; }
     [[nodiscard]] const link_key& key() const { return key_; }

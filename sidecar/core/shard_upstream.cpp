@@ -20,6 +20,7 @@ constexpr std::chrono::seconds ping_time_max{5};
 constexpr std::chrono::milliseconds sweep_interval{100};
 constexpr std::chrono::milliseconds replay_delay{100};
 constexpr std::chrono::milliseconds lease_pause{500};  // after an attempt to connect failed
+constexpr std::chrono::milliseconds refused_again_delay{200};
 
 bool starts_with(std::string_view text, std::string_view prefix) {
     return text.substr(0, prefix.size()) == prefix;
@@ -98,6 +99,8 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
     if (how == link_fall::lost && why == handshake_state::failed) ++stats.count.link_framing_errors;
     if (how != link_fall::closed_by_us && !which.down_since) which.down_since = now_;
     if (why == handshake_state::refused) {
+        // Refused before the control connection was accepted, but told later: what holds now is asked again.
+        if (u.control->ready()) which.retry_by(now_ + refused_again_delay);
         if (!u.refused)
             log('e', "upstream refused the sidecar's password",
                 {{"upstream", masked(u.url)}, {"cause", std::string(cause)}});

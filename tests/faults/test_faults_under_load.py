@@ -14,7 +14,6 @@ from support.wire import RawClient
 
 HOLD_SECONDS = 1.0
 MEGABYTE = 1 << 20
-REFUSED_RETRY_SECONDS = 2.0  # after a wrong password Redis is asked again only once a second
 
 
 def lasts(site, seconds):
@@ -185,7 +184,7 @@ def test_the_upstream_password_changes_and_changes_back(load, site, rounds):
             site.proxy.cut_all()
             eventually(lambda: any(actor.refused for actor in load.raw), 5)
             site.wait_away()
-        load.works_again(time.monotonic(), REFUSED_RETRY_SECONDS)
+        load.works_again(time.monotonic())
     load.check_tasks(rounds)
 
 

@@ -302,6 +302,9 @@ TEST_CASE("a refused password is tried again slowly") {
     CHECK(f.events.cause == "NOAUTH Authentication required.");
     CHECK_FALSE(f.wire.wants_open(start + std::chrono::milliseconds(999)));
     CHECK(f.wire.wants_open(start + std::chrono::seconds(1)));
+    f.wire.retry_by(start + std::chrono::milliseconds(200));
+    CHECK_FALSE(f.wire.wants_open(start + std::chrono::milliseconds(199)));
+    CHECK(f.wire.wants_open(start + std::chrono::milliseconds(200)));
 }
 
 TEST_CASE("held commands can be given up, the sidecar's own stay") {

@@ -150,7 +150,25 @@ TEST_CASE("a wrong password upstream is told to clients in words") {
     CHECK(h.ask(client, {"GET", "k"}) == "-WRONGPASS upstream refused the sidecar's password\r\n");
     CHECK_FALSE(client.closed);
     h.redis.scripted.clear();
-    h.pass_slowly(milliseconds(2'500));
+    h.pass_slowly(milliseconds(300));
+    CHECK(h.ask(client, {"GET", "k"}) == "$-1\r\n");
+}
+
+TEST_CASE("a refusal beside a control connection that was accepted is asked anew soon, not at once") {
+    session_harness h;
+    auto& client = h.connect();
+    CHECK(h.ask(client, {"SELECT", "1"}) == "+OK\r\n");
+    h.redis.scripted["SELECT"] = "-NOAUTH Authentication required.\r\n";  // said to the links of dbs 1 and 2
+    h.lose_links(link_lane::main);
+    h.pass_slowly(milliseconds(100));
+    CHECK(h.ask(client, {"GET", "k"}) == "-WRONGPASS upstream refused the sidecar's password\r\n");
+    const int asked = h.redis.count_of("SELECT");
+    h.pass_slowly(milliseconds(1'000));
+    const int asked_in_a_second = h.redis.count_of("SELECT") - asked;
+    CHECK(asked_in_a_second >= 2 * 4);
+    CHECK(asked_in_a_second <= 2 * 6);
+    h.redis.scripted.clear();
+    h.pass_slowly(milliseconds(300));
     CHECK(h.ask(client, {"GET", "k"}) == "$-1\r\n");
 }
 
