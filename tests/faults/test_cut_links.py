@@ -121,8 +121,7 @@ class Site:
         eventually(self.all_links_ready, interval=0.003)
 
     def all_links_back(self):
-        """The proxy is asked first: a link that it has cut may still count as ready in the sidecar, which has not
-        heard of it yet."""
+        """The proxy is asked first: the sidecar may still count a link as ready that was cut a moment ago."""
         return self.proxy.open_links >= LINKS and self.all_links_ready()
 
     def all_links_ready(self):
