@@ -6,10 +6,19 @@
 
 namespace bench {
 
-void histogram::add(std::chrono::nanoseconds latency) {
+void histogram::add(std::chrono::nanoseconds latency, std::uint64_t times) {
     const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(latency.count(), 0));
-    ++buckets_[bucket_of(value)];
-    ++count_;
+    add_bucket(bucket_of(value), times);
+}
+
+void histogram::merge(const histogram& other) {
+    for (std::size_t i = 0; i < bucket_count; ++i) buckets_[i] += other.buckets_[i];
+    count_ += other.count_;
+}
+
+void histogram::add_bucket(std::size_t bucket, std::uint64_t times) {
+    buckets_[std::min(bucket, bucket_count - 1)] += times;
+    count_ += times;
 }
 
 std::chrono::nanoseconds histogram::quantile(double part) const {

@@ -1,10 +1,12 @@
-// sidecar-bench: loads for a server that speaks the Redis protocol; each prints one JSON object.
+// sidecar-bench: loads for a server that speaks the Redis protocol. The closed loops print one JSON object
+// each; fanout prints a table.
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 
 #include "bench/load/closed_loop.hpp"
+#include "bench/load/fanout_command.hpp"
 
 namespace bench {
 namespace {
@@ -50,6 +52,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     bench::request given;
     for (const auto& kind : bench::mix_kinds()) add_mix(app, kind, given);
+    bench::add_fanout(app);
     CLI11_PARSE(app, argc, argv);
     return 0;
 }
