@@ -1,4 +1,4 @@
-"""One process of a Channels application under `sidecar-bench fanout`: it holds members of the group, or sends.
+"""One process of a Channels application under `sidecar-bench fanout`: it holds members, or sends.
 
 Told line by line on its input; every line is answered. Latencies are counted in the buckets of histogram.hpp.
 
@@ -195,7 +195,9 @@ async def work(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--layer", choices=("core", "pubsub", "native"), required=True)
     parser.add_argument("--url", required=True)
     parser.add_argument("--group", required=True)
