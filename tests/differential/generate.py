@@ -9,7 +9,7 @@ import dataclasses
 import random
 
 from differential.conversation import EVERYBODY, Action, Conversation, Step, step
-from differential.menus import BEFORE_IT_DISCARD, Menus
+from differential.menus import BEFORE_IT_DISCARD, LEAVING, Menus, publishes_in_script
 
 CUTS_MAX = 5
 SHORT = 120  # bytes that may be sent one by one
@@ -98,6 +98,9 @@ class Generator:
             command = self.menus.command(client, alone)
             if command == ("RESET",) and self.world.users and (commands or client.blocked or client.holding):
                 # Redis closes whoever is unauthenticated with replies of some size still unsent.
+                command = ("PING",)
+            if command[:1] in LEAVING and any(publishes_in_script(sent) for sent in commands):
+                # Its own message may come after its reply, and then find nobody, as the README says.
                 command = ("PING",)
             if command[:2] in BEFORE_IT_DISCARD or command[:1] in BEFORE_IT_DISCARD:
                 # What the sidecar refuses in a transaction, as the README says, stays out of them.

@@ -9,11 +9,18 @@ PATTERNS = ("c*", "*", "n?ws")
 SUBSCRIBING = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE")
 # Beginnings of commands that the sidecar refuses in a transaction.
 BEFORE_IT_DISCARD = {("HELLO",), ("AUTH",), ("CLIENT", "REPLY"), *((verb,) for verb in SUBSCRIBING)}
+# After these a subscriber gets less than before.
+LEAVING = {("RESET",), ("UNSUBSCRIBE",), ("PUNSUBSCRIBE",), ("SUNSUBSCRIBE",)}
 SCRIPT = "return 'loaded'"
+PUBLISHING_SCRIPT = "redis.call('PUBLISH',KEYS[1],ARGV[1])"
 SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()
 FUNCTION = """#!lua name=library
 redis.register_function{function_name='answer', flags={'no-writes'},
 callback=function(keys, args) return {#keys, #args, 42} end}"""
+
+
+def publishes_in_script(command):
+    return command[:2] == ("EVAL", PUBLISHING_SCRIPT)
 
 
 class Menus:
@@ -161,7 +168,7 @@ class Menus:
                 ("PUBLISH", channel, value),
                 ("PUBLISH", channel, value),
                 ("SPUBLISH", channel, value),
-                ("EVAL", "redis.call('PUBLISH',KEYS[1],ARGV[1])", 1, channel, value),
+                ("EVAL", PUBLISHING_SCRIPT, 1, channel, value),
                 ("PUBSUB", "NUMSUB", *CHANNELS),
                 ("PUBSUB", "NUMPAT"),
                 ("PUBSUB", "SHARDNUMSUB", *CHANNELS),
