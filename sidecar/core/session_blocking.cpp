@@ -16,6 +16,7 @@ session::step session::blocking_command(const command& c) {
         case broker::blocking_parse::blocking:
             break;
     }
+    if (ended_) return entries_ > 0 ? wait_for(stall::drain) : end_instead();
     // What is watched or tracked is bound to the connection, so the call runs there too.
     if (lease_ != nullptr && !lease_ends_) {
         const step result = forward_on(*lease_, c, reply_use::sticky);
@@ -26,7 +27,6 @@ session::step session::blocking_command(const command& c) {
         return result;
     }
     if (entries_ > 0) return wait_for(stall::drain);
-    if (ended_) return end_instead();
     if (lease_ != nullptr) reconsider_lease();
     ++shard_.stats.of(database_, c.spec->index).calls;
     ++shard_.stats.count.parked_calls;
@@ -63,7 +63,8 @@ void session::on_parked_reply(const std::string& answer, std::optional<broker::p
 // WAIT speaks of the writes of its own connection. On a fresh one it would answer at once, whatever the
 // replicas have: with_lease runs a replicated no-op before it.
 session::step session::wait_command(const command& c) {
-    if (lease_ == nullptr && entries_ > 0) return wait_for(stall::drain);
+    if ((lease_ == nullptr || ended_) && entries_ > 0) return wait_for(stall::drain);
+    if (ended_) return end_instead();
     const step result = with_lease(c, role(), true);
     if (result == step::consumed && lease_ != nullptr && entries_ > 0) {
         stall_ = stall::drain;

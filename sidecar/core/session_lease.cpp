@@ -23,6 +23,7 @@ session::step session::with_lease(const command& c, link_role needed, bool until
         const auto use = lasting ? lease_class::blocking : lease_class::ordinary;
         lease_ = shard_.leases.take(key, use);
         if (lease_ == nullptr) {
+            if (ended_) return end_instead();
             ++shard_.stats.count.lease_waits;
             waiting_since_ = shard_.now();
             shard_.leases.wait(key, use, *this);

@@ -127,6 +127,34 @@ TEST_CASE("half-close: what was sent before the end is still answered") {
     CHECK(client.closed);
 }
 
+// Found by session_fuzz: what came before WAIT was answered in the turn in which WAIT would have begun to
+// wait.
+TEST_CASE("half-close: who would begin to wait gets the replies to what came before, and is over") {
+    session_harness h;
+    auto& client = h.connect();
+    h.answers = false;
+    const std::string before = joined({{"SET", "k", "v"}, {"GET", "k"}});
+    std::string answered = "+OK\r\n$1\r\nv\r\n";
+    SECTION("WAIT") {
+        h.send(client, before + joined({{"WAIT", "0", "0"}, {"GET", "k"}}));
+    }
+    SECTION("WAIT while keys are watched") {
+        h.send(client, before + joined({{"WATCH", "k"}, {"WAIT", "0", "0"}}));
+        answered += "+OK\r\n";
+    }
+    SECTION("a blocking pop while keys are watched") {
+        h.send(client, before + joined({{"WATCH", "k"}, {"BLPOP", "q", "0"}}));
+        answered += "+OK\r\n";
+    }
+    h.end_of_stream(client);
+    CHECK_FALSE(client.closed);
+    h.answers = true;
+    h.turn();
+    CHECK(client.received == answered);
+    CHECK(client.closed);
+    CHECK(h.core->leases.in_use() == 0);
+}
+
 TEST_CASE("a client that breaks with commands in flight costs the others nothing") {
     session_harness h;
     auto& a = h.connect();
