@@ -87,7 +87,7 @@ class Race(str):
 
 def row(**broken):
     """A coroutine function of `layers` becomes a test of all three kinds. broken: the kinds whose client
-    breaks the row by itself, on plain Redis as well, with the reason; should it stop doing so, the test fails.
+    breaks the row by itself, on plain Redis as well, with the reason; should it cease to, the test fails.
     A reason that is a Race need not fail every time."""
 
     def marked(kind):

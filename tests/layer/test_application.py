@@ -1,0 +1,54 @@
+"""A real Channels application with 200 WebSocket clients, through two losses of Redis.
+
+Redis forgets nothing it acknowledged and comes back within --hold. Through the sidecar no consumer may crash
+and no message may be missing or come twice; the same application on plain Redis is run beside it and only
+printed.
+"""
+
+import asyncio
+
+import pytest
+
+from layer.app.crowd import Crowd, Table
+from layer.app.servers import Deployment, Server
+from layer.layers import Kind
+
+OUTAGE_SECONDS = 0.5
+CAPACITY = 5000  # that nothing is dropped for a full queue: dropping is no loss to be measured here
+
+
+def run_chat(server, kind, url, redis, directory):
+    """The table of one run, with the servers' logs."""
+
+    async def outage():
+        redis.kill()
+        await asyncio.sleep(OUTAGE_SECONDS)
+        redis.start()  # not in another thread: a child ends with the thread that started it
+
+    directory.mkdir()
+    options = {} if kind is Kind.pubsub else {"capacity": CAPACITY}
+    with Deployment(server, kind.backend, [url], directory, **options) as deployment:
+        crowd = Crowd(deployment.paths)
+        asyncio.run(crowd.run([(0.25, outage), (0.65, outage)]))
+        return crowd.table(deployment.crashes()), deployment.log_tails()
+
+
+@pytest.mark.parametrize("server", list(Server), ids=lambda each: each.value)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, id=kind.name, marks=pytest.mark.xfail(reason="is not cured yet")) for kind in Kind],
+)
+def test_a_chat_outlives_two_losses_of_redis(site, server, kind, tmp_path, capsys):
+    kind.layer_class()
+    table, logs = run_chat(server, kind, site.url(), site.redis, tmp_path / "sidecar")
+    lines = [Table.head(), table.line(f"{kind.name} {server.value}, sidecar")]
+    if kind is not Kind.native:
+        site.empty()
+        bare, _ = run_chat(server, kind, site.direct_url, site.redis, tmp_path / "bare")
+        lines.append(bare.line(f"{kind.name} {server.value}, plain Redis"))
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+    said = "\n".join([*lines, str(table.errors), logs])
+    assert table.crashes == 0, said
+    assert table.reconnects == 0, said
+    assert (table.lost, table.doubled, table.disordered) == (0, 0, 0), said
