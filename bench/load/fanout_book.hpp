@@ -22,7 +22,7 @@ struct delivery_faults {
     [[nodiscard]] bool any() const { return lost + duplicated + reordered + strays > 0; }
 };
 
-// Publishers of a step have the numbers first … first + count - 1, so that what comes late from another step
+// Publishers of a step have the numbers from first on, so that what comes late from another step
 // is seen as such.
 struct publisher_range {
     std::uint32_t first = 0;

@@ -11,6 +11,7 @@
 
 #include "bench/load/fanout_processes.hpp"
 #include "bench/load/fanout_report.hpp"
+#include "bench/load/fanout_traffic.hpp"
 #include "bench/load/mix.hpp"
 
 namespace bench {
@@ -35,8 +36,8 @@ they were due, so that a server that stalls is charged for all that waited.
 
 Examples:
   sidecar-bench fanout --run redis=pubsub@6380 --run sidecar=pubsub@6379 --members 1000 --rate 20
-  sidecar-bench fanout --run sidecar=pubsub@6379 --watch redis=:6380 --members 100 --ramp 100:5000 --html r.html
-  sidecar-bench fanout --run redis=pubsub@6380 --run sidecar=pubsub@6379 --members 1000 --burst 10 --saturate 2
+  sidecar-bench fanout --run sidecar=pubsub@6379 --watch redis=:6380 --ramp 100:5000 --html ramp.html
+  sidecar-bench fanout --run redis=pubsub@6380 --run sidecar=pubsub@6379 --burst 10 --saturate 2
   sidecar-bench fanout --run core=core@6380 --run native=package@6379 --members 1000 --processes 10 --rate 4
 )";
 
@@ -52,6 +53,7 @@ struct fanout_request {
     std::string ramp;
     std::string json_path;
     std::string html_path;
+    std::uint16_t bytes_port = 0;
 };
 
 const std::map<std::string, target_kind> kinds{{"pubsub", target_kind::pubsub},
@@ -108,13 +110,15 @@ opened_target open_target(const std::string& text, const fanout_request& asked) 
     return fresh;
 }
 
-step_record measure(opened_target& target, const step_plan& plan) {
-    step_record record{target.settings.name, plan, {}, {}};
+step_record measure(opened_target& target, const step_plan& plan, traffic_meter* traffic) {
+    step_record record{target.settings.name, plan, {}, {}, {}};
+    const std::uint64_t bytes = traffic != nullptr ? traffic->bytes() : 0;
     for (const watched_process& each : target.servers)
         record.servers.push_back({each.name, process_cpu_ns(each.pid)});
     record.result = target.load->run(plan);
     for (std::size_t i = 0; i < record.servers.size(); ++i)
         record.servers[i].ns = process_cpu_ns(target.servers[i].pid) - record.servers[i].ns;
+    if (traffic != nullptr) record.redis_bytes = traffic->bytes() - bytes;
     return record;
 }
 
@@ -135,13 +139,16 @@ fanout_record measure_all(fanout_request& asked, std::vector<opened_target>& tar
                   asked.seconds);
     record.title = title;
     std::map<std::string, bool> beyond;
+    std::unique_ptr<traffic_meter> traffic;
+    if (asked.bytes_port != 0)
+        traffic = std::make_unique<traffic_meter>(asked.target.host, asked.bytes_port, asked.target.password);
     for (const double rate : rates_of(asked)) {
         for (opened_target& target : targets) {
             if (beyond[target.settings.name]) continue;
             step_plan plan = asked.plan;
             plan.rate = rate;
             plan.number = asked.plan.number++;
-            record.steps.push_back(measure(target, plan));
+            record.steps.push_back(measure(target, plan, traffic.get()));
             std::fprintf(stderr, "%s\n", progress_line(record.steps.back()).c_str());
             beyond[target.settings.name] = !keeps_up(record.steps.back().verdict(), record.rule);
         }
@@ -216,6 +223,8 @@ void add_options(CLI::App& command, fanout_request& asked) {
     command.add_option("--messages", asked.plan.messages_max, "of each step at most; 0: by time alone");
     command.add_option("--warm-up", asked.warm_up, "seconds that are not counted")->capture_default_str();
     command.add_option("--watch", asked.watched, "NAME=PID or NAME=:PORT: CPU of that process; repeatable");
+    command.add_option("--count-bytes", asked.bytes_port,
+                       "port of a Redis: its traffic in both directions, for each message");
     command.add_option("--python", asked.target.python, "for core, layer and package")->capture_default_str();
     command.add_option("--worker", asked.target.worker, "fanout_worker.py")->capture_default_str();
     command.add_option("--json", asked.json_path, "writes all figures to this file");

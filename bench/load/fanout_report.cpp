@@ -65,6 +65,7 @@ std::string json_of(const step_record& step) {
                 static_cast<unsigned long long>(r.faults.duplicated),
                 static_cast<unsigned long long>(r.faults.reordered),
                 static_cast<unsigned long long>(r.faults.strays));
+    if (step.redis_bytes) out += text(", \"redis_bytes_per_message\": %.1f", step.redis_bytes_per_message());
     out += ", \"latency\": " + json_of(r.latency) + ", \"last_member\": " + json_of(r.last);
     out += ", \"sender_lateness\": " + json_of(r.lateness) + ", \"cpu_us_per_delivery\": {";
     for (const cpu_use& each : step.servers)
@@ -85,6 +86,11 @@ double step_record::deliveries_per_second() const {
 
 double step_record::cpu_us(std::uint64_t ns) const {
     return static_cast<double>(ns) / 1000 / static_cast<double>(std::max<std::uint64_t>(result.delivered, 1));
+}
+
+double step_record::redis_bytes_per_message() const {
+    return static_cast<double>(redis_bytes.value_or(0)) /
+           static_cast<double>(std::max<std::uint64_t>(result.sent, 1));
 }
 
 double step_record::load_share() const {
@@ -154,6 +160,8 @@ std::string table(const fanout_record& record) {
             out += text("%-20s ", faults.c_str());
             for (const cpu_use& each : step->servers)
                 out += text("%s %.2f  ", each.process.c_str(), step->cpu_us(each.ns));
+            if (step->redis_bytes)
+                out += text("Redis %.0f bytes a message  ", step->redis_bytes_per_message());
             out += text("load %.2f (%.0f%%)\n", step->cpu_us(r.load_cpu_ns), step->load_share() * 100);
         }
         if (record.steps_of(target).size() > 1) {

@@ -21,11 +21,13 @@ struct step_record {
     step_plan plan;
     step_result result;
     std::vector<cpu_use> servers;
+    std::optional<std::uint64_t> redis_bytes;  // that went through Redis, where asked for
 
     [[nodiscard]] double messages_per_second() const;
     [[nodiscard]] double deliveries_per_second() const;
     // CPU microseconds of one of the servers, or of the load itself, for each delivery.
     [[nodiscard]] double cpu_us(std::uint64_t ns) const;
+    [[nodiscard]] double redis_bytes_per_message() const;
     // Of one core, while the step ran.
     [[nodiscard]] double load_share() const;
     [[nodiscard]] step_verdict verdict() const;

@@ -40,6 +40,7 @@ constexpr counter_row counter_rows[] = {
     {"auth_failures_total", "Failed authentications of clients.", &counters::auth_failures},
     {"client_input_bytes_total", "Bytes read from clients.", &counters::bytes_from_clients},
     {"client_output_bytes_total", "Bytes written to clients.", &counters::bytes_to_clients},
+    {"client_writes_total", "Writes to clients that the kernel took something of.", &counters::client_writes},
     {"upstream_input_bytes_total", "Bytes read from upstream.", &counters::bytes_from_upstream},
     {"upstream_output_bytes_total", "Bytes written to upstream.", &counters::bytes_to_upstream},
     {"local_commands_total", "Commands answered by the sidecar itself.", &counters::local_commands},

@@ -55,6 +55,7 @@ struct counters {
     std::uint64_t auth_failures = 0;
     std::uint64_t bytes_from_clients = 0;
     std::uint64_t bytes_to_clients = 0;
+    std::uint64_t client_writes = 0;
     std::uint64_t bytes_from_upstream = 0;
     std::uint64_t bytes_to_upstream = 0;
     std::uint64_t local_commands = 0;

@@ -294,6 +294,7 @@ void session::unpause() {
 }
 
 void session::on_sent(std::size_t bytes) {
+    ++shard_.stats.count.client_writes;
     shard_.stats.count.bytes_to_clients += bytes;
     output_.consume(bytes);
     last_progress_ = shard_.now();

@@ -26,6 +26,7 @@ fanout_record sample() {
     record.title = "10 members \"<&\\";
     record.steps = {step_of("one", 100, 2ms), step_of("two", 100, 3ms), step_of("one", 200, 90ms)};
     record.steps[1].result.faults.lost = 7;
+    record.steps[1].redis_bytes = 25'000;
     return record;
 }
 
@@ -73,6 +74,7 @@ TEST_CASE("the JSON has every figure and its words are quoted") {
     const std::string text = json(sample());
     CHECK(text.find("10 members \\\"<&\\\\") != std::string::npos);
     CHECK(times(text, "\"target\"") == 3);
+    CHECK(times(text, "\"redis_bytes_per_message\": 250.0,") == 1);
     CHECK(text.find("\"knee\": {\"one\": 100.0, \"two\": null}") != std::string::npos);
     CHECK(text.find("\"cpu_us_per_delivery\": {\"redis\": 2.0000, \"load\": 5.0000}") != std::string::npos);
     CHECK(times(text, "{") == times(text, "}"));
