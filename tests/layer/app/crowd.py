@@ -151,11 +151,11 @@ class Crowd:
         return answered and not self.table().lost
 
     def table(self, crashes=()):
-        table = Table(crashes=len(crashes))
+        table = Table(crashes=len(crashes), errors=collections.Counter(f"crash: {line}" for line in crashes))
         for sender in self.clients:
             table.sent += len(sender.sent)
             table.unknown += len(sender.asked) - len(sender.sent)
-            table.errors.update(text.split(":")[0] for text in sender.failed.values())
+            table.errors.update(f"failed: {text}" for text in sender.failed.values())
             table.reconnects += max(sender.connects - 1, 0)
             for seq in sender.sent:
                 for number in sender.asked[seq]:
