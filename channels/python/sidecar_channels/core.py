@@ -103,23 +103,48 @@ class Core:
 
     # Connections
 
-    async def open_wire(self, process: Process, hello: Command) -> tuple[Wire, Welcome]:
+    async def open_wire(self, process: Process) -> tuple[Wire, Welcome]:
         """A connection that has said CH.HELLO; memberships are registered first if the sidecar lacks them."""
-        wire = await Wire.open(self.engine, self.hosts)
+        wire, welcome = await self._connect(process)
         try:
-            welcome = protocol.parse_hello(await wire.ask(hello))
             self.max_message = welcome.max_message or self.max_message
             if welcome.session != process.session:
                 await self._register(process, wire)
                 process.session = welcome.session
-        except ResponseError as error:
-            await wire.close()
-            logger.warning("sidecar_channels: the sidecar refused this layer: %s", error)
-            raise SidecarUnavailable(f"refused by the sidecar: {error}") from error
         except BaseException:
             await wire.close()
             raise
         return wire, welcome
+
+    async def _connect(self, process: Process) -> tuple[Wire, Welcome]:
+        index, wire = self.hosts.current, None
+        try:
+            wire = await Wire.open(self.engine, self.hosts)
+            welcome = protocol.parse_hello(await self._greet(wire, process))
+        except BaseException as error:
+            self.hosts.failed(index, error)
+            if wire is not None:
+                await wire.close()
+            if isinstance(error, ResponseError):
+                logger.warning("sidecar_channels: the sidecar refused this layer: %s", error)
+                raise SidecarUnavailable(f"refused by the sidecar: {error}") from error
+            raise
+        self.hosts.succeeded()
+        return wire, welcome
+
+    async def _greet(self, wire: Wire, process: Process) -> Any:
+        try:
+            return await wire.ask(protocol.hello(self.prefix, process.name, self.limits))
+        except ResponseError as error:
+            plainer = self.limits.without_regexes()
+            if plainer == self.limits:
+                raise
+            reply = await wire.ask(protocol.hello(self.prefix, process.name, plainer))
+            logger.warning(
+                "sidecar_channels: the sidecar does not take the regexes of channel_capacity: %s", error
+            )
+            self.limits = plainer
+            return reply
 
     async def _register(self, process: Process, wire: Wire) -> None:
         process.registering += 1
@@ -134,7 +159,7 @@ class Core:
 
     async def _open_link(self) -> Wire:
         process = self.process(self.main)
-        wire, welcome = await self.open_wire(process, protocol.hello(self.prefix, self.main, self.limits))
+        wire, welcome = await self.open_wire(process)
         self._link_node = welcome.node
         receiver = self.receivers.get(self.main)
         if receiver is not None and receiver.node not in ("", welcome.node):
@@ -143,8 +168,7 @@ class Core:
         return wire
 
     def _opener(self, process: Process) -> Callable[[], Any]:
-        hello = protocol.hello(self.prefix, process.name, self.limits)
-        return partial(self.open_wire, process, hello)
+        return partial(self.open_wire, process)
 
     def want(self, name: str) -> None:
         """Somebody receives on a channel of this process name."""

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis import asyncio as aioredis
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 DEFAULT = "redis://localhost:6379/1"
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+
+FAILURES = 2
 
 
 def decode_hosts(hosts: Sequence[Any] | None) -> list[dict[str, Any]]:
@@ -56,7 +59,7 @@ def make_pool(host: dict[str, Any]) -> Any:
 
 
 class Hosts:
-    """Which sidecar is the layer's now. Stays with one until it has failed twice in a row."""
+    """Which sidecar is the layer's now. Stays with one until it failed twice in a row or said nothing."""
 
     def __init__(self, hosts: list[dict[str, Any]]) -> None:
         self.hosts = hosts
@@ -72,11 +75,12 @@ class Hosts:
     def succeeded(self) -> None:
         self.failures = 0
 
-    def failed(self, index: int) -> None:
+    def failed(self, index: int, error: BaseException) -> None:
         """A connection to hosts[index] could not be made. Others may have noticed first."""
         if index != self.current:
             return
-        self.failures += 1
-        if self.failures >= 2 and len(self.hosts) > 1:
+        silent = isinstance(error, (TimeoutError, RedisTimeoutError))
+        self.failures += FAILURES if silent else 1
+        if self.failures >= FAILURES and len(self.hosts) > 1:
             self.current = (self.current + 1) % len(self.hosts)
             self.failures = 0

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from channels.exceptions import MessageTooLarge
+from channels.exceptions import ChannelFull, MessageTooLarge
 from channels.layers import BaseChannelLayer
 
 from . import protocol
@@ -41,6 +41,8 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
     """
 
     extensions = ["groups", "flush"]  # noqa: RUF012
+    ChannelFull = ChannelFull
+    MessageTooLarge = MessageTooLarge
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from channels.exceptions import ChannelFull, MessageTooLarge
@@ -36,6 +36,9 @@ class Limits:
     rules: tuple[tuple[str, str, int], ...] = field(default=())
     grace: int | None = None
     max_message: int | None = None
+
+    def without_regexes(self) -> Limits:
+        return replace(self, rules=tuple(rule for rule in self.rules if rule[0] != "regex"))
 
     def words(self) -> Iterable[Word]:
         yield from ("EXPIRY", self.expiry, "GEXPIRY", self.group_expiry, "CAP", self.capacity)

@@ -181,7 +181,8 @@ class Pump(_Task):
                 if self.mailbox.waiting(self.channel):
                     continue
                 try:
-                    await asyncio.wait_for(self._wanted.wait(), LINGER_SECONDS)
+                    async with asyncio.timeout(LINGER_SECONDS):
+                        await self._wanted.wait()
                 except TimeoutError:
                     return
                 continue

@@ -28,15 +28,13 @@ class Wire:
     @classmethod
     async def open(cls, engine: Engine, hosts: Hosts) -> Wire:
         """To the host that is current. Raises one of LOST."""
-        index = hosts.current
         wire = cls(engine, hosts.make_connection())
         try:
-            await asyncio.wait_for(wire._connection.connect(), CONNECT_TIMEOUT_SECONDS)
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                await wire._connection.connect()
         except BaseException:
-            hosts.failed(index)
             await wire.close()
             raise
-        hosts.succeeded()
         wire._note_descriptor()
         return wire
 
@@ -59,13 +57,16 @@ class Wire:
         return await self._connection.read_response()
 
     async def ask(self, command: Command, seconds: float = CONNECT_TIMEOUT_SECONDS) -> Any:
-        await self.write([command])
-        return await asyncio.wait_for(self.read(), seconds)
+        # Not asyncio.wait_for(): before Python 3.12 it may swallow a cancellation.
+        async with asyncio.timeout(seconds):
+            await self.write([command])
+            return await self.read()
 
     async def close(self) -> None:
         self._engine.descriptors.discard(self._descriptor)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._connection.disconnect(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.disconnect()
 
 
 def is_answer(error: BaseException) -> bool:
