@@ -14,7 +14,16 @@ from layer.app.servers import Deployment, Server
 from layer.layers import Kind
 
 OUTAGE_SECONDS = 0.5
+CONNECTIONS = 500
 CAPACITY = 5000  # that nothing is dropped for a full queue: dropping is no loss to be measured here
+
+
+def layer_settings(kind, url):
+    """The pool of redis-py has 100 connections unless told otherwise: fewer than a process has consumers."""
+    if kind is Kind.native:
+        return {"hosts": [url], "capacity": CAPACITY}
+    hosts = [{"address": url, "max_connections": CONNECTIONS}]
+    return {"hosts": hosts, "capacity": CAPACITY} if kind is Kind.core else {"hosts": hosts}
 
 
 def run_chat(server, kind, url, redis, directory):
@@ -26,8 +35,7 @@ def run_chat(server, kind, url, redis, directory):
         redis.start()  # not in another thread: a child ends with the thread that started it
 
     directory.mkdir()
-    options = {} if kind is Kind.pubsub else {"capacity": CAPACITY}
-    with Deployment(server, kind.backend, [url], directory, **options) as deployment:
+    with Deployment(server, kind.backend, [layer_settings(kind, url)] * 2, directory) as deployment:
         crowd = Crowd(deployment.paths)
         asyncio.run(crowd.run([(0.25, outage), (0.65, outage)]))
         return crowd.table(deployment.crashes()), deployment.log_tails()

@@ -33,25 +33,25 @@ class Server(enum.Enum):
 
 
 class Deployment:
-    """`processes` servers with one channel layer."""
+    """A server process for each of `configs`: the CONFIG of its channel layer."""
 
-    def __init__(self, server, backend, urls, directory, processes=2, **options):
+    def __init__(self, server, backend, configs, directory):
         self.directory = pathlib.Path(directory)
         self.crashes_file = self.directory / "crashes"
         self.crashes_file.touch()
-        self.paths = [str(self.directory / f"server-{n}") for n in range(processes)]
+        self.paths = [str(self.directory / f"server-{n}") for n in range(len(configs))]
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as building:
             self.programs = [
-                building.enter_context(self._start(server, backend, urls[n % len(urls)], path, options))
-                for n, path in enumerate(self.paths)
+                building.enter_context(self._start(server, backend, config, path))
+                for config, path in zip(configs, self.paths)
             ]
             for path, program in zip(self.paths, self.programs):
                 wait_listening(path, program)
             self._stack = building.pop_all()
 
-    def _start(self, server, backend, url, path, options):
-        layer = {"BACKEND": backend, "CONFIG": {"hosts": [url], **options}}
+    def _start(self, server, backend, config, path):
+        layer = {"BACKEND": backend, "CONFIG": config}
         return Program(
             Environment.newest,
             server.value,
