@@ -95,15 +95,15 @@ std::unique_ptr<fanout_target> make_target(const target_settings& settings) {
 
 opened_target open_target(const std::string& text, const fanout_request& asked) {
     opened_target fresh{parse_run(text, asked.target), nullptr, {}};
-    if (const auto pid = listener_of(fresh.settings.port))
-        fresh.servers.push_back({process_name(*pid), *pid});
     for (const std::string& each : asked.watched) {
         const auto found = parse_watched(each);
         if (!found) fail("--watch " + each + ": no such process");
-        const bool known = std::any_of(fresh.servers.begin(), fresh.servers.end(),
-                                       [&](const watched_process& s) { return s.pid == found->pid; });
-        if (!known) fresh.servers.push_back(*found);
+        fresh.servers.push_back(*found);
     }
+    const auto listener = listener_of(fresh.settings.port);
+    const bool known = std::any_of(fresh.servers.begin(), fresh.servers.end(),
+                                   [&](const watched_process& s) { return s.pid == listener; });
+    if (listener && !known) fresh.servers.push_back({process_name(*listener), *listener});
     std::fprintf(stderr, "%s: opening %u members\n", fresh.settings.name.c_str(), fresh.settings.members);
     fresh.load = make_target(fresh.settings);
     fresh.load->open();

@@ -45,7 +45,7 @@ def instructions(build):
             raise SystemExit(f"micro_instructions under callgrind: status {done.returncode}\n{done.stderr}")
         counted = {}
         for number, line in enumerate(done.stdout.splitlines(), start=1):
-            name, repetitions, commands = line.split()
+            name, repetitions, commands, _ = line.split()
             dump = Path(f"{output}.{number}").read_text()
             if f"Client Request: {name}\n" not in dump:
                 raise SystemExit(f"callgrind's dump {number} is not of {name}")
