@@ -5,8 +5,8 @@
 
 namespace sidecar {
 
-// Waiting times between attempts to connect: doubling from 10 ms to half a second, each drawn from the upper
-// half of its step so that many connections lost together do not come back together.
+// Waiting times between attempts to connect: doubling from 10 ms to a quarter of a second, each drawn from
+// the upper half of its step so that many connections lost together do not come back together.
 class backoff {
 public:
     explicit backoff(std::uint64_t seed) : state_(seed | 1U) {}
@@ -15,7 +15,7 @@ public:
         state_ ^= state_ << 13;
         state_ ^= state_ >> 7;
         state_ ^= state_ << 17;
-        const auto step = std::min<std::uint64_t>(10ULL << std::min(attempt_, 6U), 500);
+        const auto step = std::min<std::uint64_t>(10ULL << std::min(attempt_, 5U), 250);
         ++attempt_;
         return std::chrono::milliseconds(step / 2 + state_ % (step / 2 + 1));
     }
