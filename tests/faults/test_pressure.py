@@ -75,7 +75,7 @@ def test_a_large_reply_does_not_delay_others(start):
             delays.append(time.monotonic() - began)
             done = bool(loader.available())
     delays.sort()
-    assert delays[-1] < 1.5, f"worst of {len(delays)} replies took {delays[-1]:.2f} s"
+    assert delays[-1] < slack(1.5), f"worst of {len(delays)} replies took {delays[-1]:.2f} s"
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_ten_thousand_idle_connections_stay_small(start):
     clients = [start.client(sidecar) for _ in range(count)]
     eventually(lambda: sidecar.metric("sidecar_clients") >= count, 20, message="not all are counted")
     per_client = (sidecar.resident_bytes() - before) / count
-    assert per_client <= 4096, f"{per_client:.0f} bytes per idle client"
+    assert per_client <= slack(4096), f"{per_client:.0f} bytes per idle client"
     assert clients[0].command("PING") == "PONG"
     assert clients[-1].command("PING") == "PONG"
 
