@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from support import eventually
+from support import eventually, slack
 from support.crowd import Crowd, everyday, greeting, step
 
 THREADS = 2
@@ -16,7 +16,8 @@ BYTES_MAX = 4_096
 @pytest.fixture
 def service(start):
     redis = start.redis(maxclients=1_000)
-    sidecar = start.sidecar(redis, "--threads", THREADS, "--max-clients", 5 * STEP)
+    hold = f"{slack(3):.0f}s"  # of a thousand transactions at once the last waits for long
+    sidecar = start.sidecar(redis, "--threads", THREADS, "--max-clients", 5 * STEP, "--hold", hold)
     with Crowd(sidecar.address) as crowd:
         yield redis, sidecar, crowd
 
