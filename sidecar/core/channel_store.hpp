@@ -6,23 +6,36 @@
 //   hub ←── channel_incoming ── channel_bus (shard 0) ←── inbox ── other nodes
 //
 // Every callback runs once, on this shard, never from inside the call that gave it; at the latest when the
-// hold is over. Whatever Redis could not be asked is answered `unavailable` or `ok = false`.
+// hold is over. What Redis could not be asked is answered `unavailable`, `unknown` or `ok = false`.
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "channels/native_types.hpp"
+#include "channels/node_message.hpp"
+#include "sidecar/core/channel_bus.hpp"
+#include "sidecar/core/channel_calls.hpp"
 #include "sidecar/core/clock.hpp"
 
 namespace sidecar {
 
 class shard_core;
 
-enum class store_result : std::uint8_t { ok, full, duplicate, gone, unavailable };
+enum class store_result : std::uint8_t {
+    ok,
+    full,
+    duplicate,
+    gone,         // between nodes only: its home does not have the process
+    unavailable,  // it certainly did not happen
+    unknown,      // it may have happened
+};
 
 struct claim_answer {
     bool ok = false;
@@ -170,14 +183,62 @@ public:
     // ok when every live node has confirmed, this one included.
     void flush(const layer_ref& layer, callback<store_result> done);
 
+    // --- for the bus and the shard
     void on_time(time_point now);
+    void close() { calls_.close(); }
+    // On the process's shard, or on every shard for what concerns all.
+    channels::group_tally serve(const std::shared_ptr<const channels::node_message>& message);
+    void answer_to(const channels::node_message& asked, store_result result,
+                   const channels::group_tally& tally = {});
+    // This node is known to Redis; with `again`, Redis had forgotten it.
+    enum class registered : std::uint8_t { still, again };
+    void on_registered(int database, registered how);
+    void on_unregistered(int database) { calls_.set_ready(database, false); }
+    channel_bus bus;  // of shard 0; others' are idle
 
 private:
-    template <class T>
-    void later(callback<T> done, T answer);
+    // What other nodes are asked, until all have answered or time is up.
+    struct request {
+        std::optional<std::uint32_t> wanted;  // answers, once it is known
+        std::uint32_t answered = 0;
+        store_result result = store_result::unknown;  // the last one's
+        channels::group_tally tally;
+        std::function<void(const request&)> done;
+        time_point deadline;
+    };
+    friend class channel_bus;
+    void run(channels::native_call call, channel_calls::answer done);
+    [[nodiscard]] channels::native_call call(channels::script which, const layer_ref& layer,
+                                             std::initializer_list<std::string_view> args = {}) const;
+    void run_in_batches(std::vector<channels::native_call> calls, callback<count_answer> done);
+    void publish(std::string_view node, channels::node_message message);
+    void hand_over(const channels::node_message& taken);
+    std::uint64_t begin_request(std::function<void(const request&)> done);
+    void finish_request(std::uint64_t id);
+    void expect(std::uint64_t id, std::uint32_t answers);
+
+    struct letter {
+        layer_ref layer;
+        std::string channel;
+        channels::shared_payload body;
+        std::uint64_t capacity;
+        std::int64_t expiry_ms;
+        std::string id;
+        callback<store_result> done;
+    };
+    void send_letter(std::shared_ptr<letter> what, std::string_view gone_node, int attempt);
+    void deliver_letter(const std::shared_ptr<letter>& what, const std::string& node, store_result result,
+                        int attempt);
+    void on_answer(const channels::node_message& answer);
+    void register_again(const channels::registration& what);
+    void flush_keys(const layer_ref& layer, std::uint64_t request_id);
 
     shard_core& shard_;
     channel_incoming* hub_ = nullptr;
+    channel_calls calls_;
+    std::map<std::uint64_t, request> requests_;
+    std::uint64_t last_request_ = 0;
+    std::uint64_t last_epoch_ = 0;
 };
 
 }  // namespace sidecar

@@ -65,6 +65,7 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
 
 // Whoever still waits for an answer is told while everything it may touch is there.
 shard_core::~shard_core() {
+    layer_store->close();
     for (auto& l : links_) l->retire();
     leases.each([](link& l) { l.retire(); });
 }

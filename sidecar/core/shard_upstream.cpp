@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "channels/name_ownership.hpp"
+#include "channels/native_scripts.hpp"
 #include "resp/reply_scanner.hpp"
 #include "resp/value.hpp"
 #include "resp/writer.hpp"
@@ -90,6 +91,7 @@ void shard_core::on_link_ready(link& which) {
             if (t.interest > 0) begin_pending(u, kind, name);
         });
         if (u.subscriptions.size() > 0 && which.losses() > 0) ++stats.count.subscription_gaps;
+        layer_store->bus.on_listener_ready(u.index);
     }
 }
 
@@ -137,6 +139,7 @@ void shard_core::drop_subscriptions_state(upstream& u) {
         end_pending(u, kind, name);
     }
     u.subscriptions.on_lost();
+    layer_store->bus.on_listener_lost(u.index);
     if (u.subscriptions.size() > 0) u.listener->open_now();
 }
 
@@ -215,6 +218,8 @@ void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
     const auto kind = kind_of(verb);
     if (!kind) return;
     const std::string_view topic = take_bulk(rest);
+    if (*kind == name_kind::channel && starts_with(topic, channels::inbox_prefix))
+        return layer_store->bus.on_push(from.index, verb, topic, take_bulk(rest));
     if (!verb.ends_with("message")) return on_subscription_change(from, *kind, verb, topic);
     const std::string_view channel = *kind == name_kind::pattern ? take_bulk(rest) : topic;
     messages_.begin({*kind, topic, channel, frame.size() - rest.size()}, frame);
@@ -409,6 +414,7 @@ void shard_core::on_time() {
         u->replay_at.reset();
         u->subscriptions.replay();
         forget_departures(*u);
+        layer_store->bus.on_listener_ready(u->index);
     }
     expire_holds();
     polls.on_time(now_);
