@@ -8,6 +8,7 @@ namespace channels {
 namespace {
 
 constexpr int owning_dbs = 3;
+constexpr std::string_view reserved_prefix = "__sidecar:ch:";
 
 struct owned_prefix {
     std::string_view before;  // the db's digit stands between the two, unless `fixed_db` names the owner
@@ -90,7 +91,12 @@ std::optional<int> owner_of(std::string_view channel) {
     return std::nullopt;
 }
 
+bool is_reserved(std::string_view channel) {
+    return channel.starts_with(reserved_prefix);
+}
+
 bool may_use(int db, std::string_view channel) {
+    if (is_reserved(channel)) return false;
     const std::optional<int> owner = owner_of(channel);
     return !owner || *owner == db;
 }
@@ -101,6 +107,7 @@ bool may_subscribe_pattern(int db, std::string_view pattern) {
 
 std::vector<std::string> allowed_patterns(int db) {
     node root;
+    forbid(root, reserved_prefix);
     for (int other = 0; other < owning_dbs; ++other) {
         if (other == db) continue;
         for (const std::string& prefix : prefixes_of(other)) forbid(root, prefix);

@@ -3,6 +3,7 @@
 //   /m.…                      db m        kombu's fan-out channels
 //   __keyspace@m__:… and __keyevent@m__:…  db m        keyspace notifications
 //   asgi…                     db 1        Django Channels
+//   __sidecar:ch:…            nobody      what nodes of the native layer tell each other
 // Every other name is free for all dbs. Because each rule is a prefix, the names a db may not use can be
 // expressed as a union of Redis glob patterns over the complement, which is how an upstream ACL user is
 // confined.
@@ -16,6 +17,9 @@ namespace channels {
 
 // The db that owns a channel name (0 … 2 only; others own nothing); nullopt = free.
 [[nodiscard]] std::optional<int> owner_of(std::string_view channel);
+
+// Belongs to no client at all.
+[[nodiscard]] bool is_reserved(std::string_view channel);
 
 // May a client of db publish to, subscribe to, or be delivered this name?
 [[nodiscard]] bool may_use(int db, std::string_view channel);

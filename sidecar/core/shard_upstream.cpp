@@ -222,6 +222,7 @@ void shard_core::on_subscription_push(upstream& from, std::string_view frame) {
         return layer_store->bus.on_push(from.index, verb, topic, take_bulk(rest));
     if (!verb.ends_with("message")) return on_subscription_change(from, *kind, verb, topic);
     const std::string_view channel = *kind == name_kind::pattern ? take_bulk(rest) : topic;
+    if (channels::is_reserved(channel)) return;
     messages_.begin({*kind, topic, channel, frame.size() - rest.size()}, frame);
 }
 
