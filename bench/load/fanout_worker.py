@@ -71,9 +71,20 @@ class Book:
         self.buckets = collections.Counter()
         self.messages = {}  # (publisher, seq) → deliveries, latency of the latest
         self.deliveries = self.latest = self.strays = 0
+        self.unread = []
 
     def arrived(self, member, text):
-        now = time.monotonic_ns()
+        """Only notes it: what the figures need is worked out when nothing is on its way any more."""
+        self.unread.append((member, text, time.monotonic_ns()))
+
+    def count(self):
+        """Deliveries so far, and when the last was."""
+        noted, self.unread = self.unread, []
+        for member, text, now in noted:
+            self.read(member, text, now)
+        return self.deliveries, self.latest
+
+    def read(self, member, text, now):
         due, publisher, seq = read_stamp(text)
         if publisher not in self.publishers:
             self.strays += 1
@@ -87,6 +98,7 @@ class Book:
 
     def report(self, sent):
         """Lines."""
+        self.count()
         by_publisher = dict(zip(self.publishers, sent))
         lost = sum(each.lost(by_publisher) for each in self.receivers)
         duplicated = sum(each.duplicated for each in self.receivers)
@@ -170,7 +182,8 @@ class Worker:
             numbers = int(first), int(publishers), int(count), float(rate), int(burst)
             return [await self.send(*numbers, max(int(size), STAMP), int(limit))]
         if verb == "count":
-            return [f"{self.book.deliveries} {self.book.latest}"]
+            deliveries, latest = self.book.count()
+            return [f"{deliveries} {latest}"]
         if verb == "end":
             return self.book.report([int(each) for each in words])
         raise SystemExit(f"fanout_worker: what is '{verb}'?")
