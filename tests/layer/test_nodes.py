@@ -7,6 +7,8 @@ import pytest
 from channels.exceptions import ChannelFull
 
 from clients.waiting import becomes_true
+from layer.app.crowd import Crowd, Table
+from layer.app.servers import Deployment, Server
 from layer.layers import Kind, nothing_waits, numbers, run
 
 pytestmark = pytest.mark.xfail(reason="the nodes come")
@@ -145,6 +147,26 @@ def test_the_processes_of_a_killed_sidecar_go_on_with_the_other(sites):
         assert await stayed.group_count("room") == 3
 
     run(scenario, Kind.native, site)
+
+
+def test_a_chat_goes_on_when_its_sidecar_is_killed(sites, tmp_path, capsys):
+    """What lay in the memory of the dead one may be lost; what is sent once its end is known is not."""
+    site = sites(nodes=2)
+    if not site.knows(Kind.native):
+        pytest.skip("this sidecar has no native layer")
+    configs = [{"hosts": [site.url(n) for n in order], "capacity": 5000} for order in ((0, 1), (1, 0))]
+
+    async def outage():
+        site.nodes[0].kill()
+
+    with Deployment(Server.uvicorn, Kind.native.backend, configs, tmp_path) as deployment:
+        crowd = Crowd(deployment.paths, clients=60, rooms=6)
+        asyncio.run(crowd.run([(0.3, outage)], messages=6, period=1))
+        table, late = crowd.table(deployment.crashes()), crowd.table(since=4)
+        with capsys.disabled():
+            print(f"\n{Table.head()}\n{table.line('native, one of two killed')}")
+        assert (table.crashes, table.reconnects) == (0, 0), deployment.log_tails()
+        assert (table.doubled, table.disordered, late.lost) == (0, 0, 0), (table, late)
 
 
 def test_a_process_that_does_not_come_back_is_forgotten(two_nodes):

@@ -150,14 +150,15 @@ class Crowd:
         answered = all(client.answered >= client.next_seq for client in self.clients)
         return answered and not self.table().lost
 
-    def table(self, crashes=()):
+    def table(self, crashes=(), since=0):
+        """since: lower numbers are not looked at for losses."""
         table = Table(crashes=len(crashes), errors=collections.Counter(f"crash: {line}" for line in crashes))
         for sender in self.clients:
             table.sent += len(sender.sent)
             table.unknown += len(sender.asked) - len(sender.sent)
             table.errors.update(f"failed: {text}" for text in sender.failed.values())
             table.reconnects += max(sender.connects - 1, 0)
-            for seq in sender.sent:
+            for seq in (each for each in sender.sent if each >= since):
                 for number in sender.asked[seq]:
                     heard = self.clients[number].heard[sender.number].count(seq)
                     table.expected += 1
