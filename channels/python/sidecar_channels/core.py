@@ -34,6 +34,8 @@ RETURN_SECONDS = 1.0
 
 SWEEP_SECONDS = 5.0
 
+MOST_REMEMBERED = 100_000
+
 
 class Core:
     """One per layer and operating system process. Called on the engine's thread unless noted otherwise."""
@@ -63,7 +65,10 @@ class Core:
         self.receivers: dict[str, Receiver] = {}
         self.pumps: dict[str, Pump] = {}
         self._normal: dict[str, Mailbox] = {}
-        self._reporting = False
+        self.reporting = False
+        """The sidecar will be told soon what was read."""
+        self.reading: dict[str, Process] = {}
+        """Channels whose names were found good, for those who receive again and again."""
         self._open = False
         self._refreshed = 0.0
 
@@ -88,6 +93,15 @@ class Core:
         if found is None:
             found = self._normal.setdefault(channel, Mailbox(lambda _: protocol.BATCH, self.limits.expiry))
         return found
+
+    def reads(self, channel: str) -> Process:
+        """From any thread: whose a valid specific channel is. AssertionError if not this layer's."""
+        name = channel[: channel.index("!")]
+        assert name.endswith(self.client_prefix), "Wrong client prefix"
+        if len(self.reading) >= MOST_REMEMBERED:
+            self.reading.clear()
+        process = self.reading[channel] = self.process(name)
+        return process
 
     def is_mine(self, channel: str) -> bool:
         """From any thread."""
@@ -170,13 +184,13 @@ class Core:
     def _opener(self, process: Process) -> Callable[[], Any]:
         return partial(self.open_wire, process)
 
-    def want(self, name: str) -> None:
+    def want(self, process: Process) -> None:
         """Somebody receives on a channel of this process name."""
         self._start()
-        receiver = self.receivers.get(name)
+        receiver = self.receivers.get(process.name)
         if receiver is None or receiver.ended:
-            process = self.process(name)
-            self.receivers[name] = Receiver(self.engine, self._opener(process), process)
+            self.receivers[process.name] = Receiver(self.engine, self._opener(process), process)
+        process.served = True
 
     def want_normal(self, channel: str) -> None:
         """Somebody receives on a normal channel."""
@@ -188,16 +202,13 @@ class Core:
         else:
             pump.want()
 
-    def receives(self, name: str) -> bool:
-        """From any thread: want() is not needed."""
-        receiver = self.receivers.get(name)
-        return receiver is not None and not receiver.ended
-
     async def close(self) -> None:
         """Ends every connection. Memberships and what is unread stay; the next use connects again."""
         self._open = False
         self.engine.not_at_exit(self.close)
         tasks = [*self.receivers.values(), *self.pumps.values()]
+        for process in self.processes():
+            process.served = False
         self.receivers.clear()
         self.pumps.clear()
         link, self._link = self._link, None
@@ -262,12 +273,12 @@ class Core:
         scarce = max(1, self.limits.capacity // 4)
         if process.mailbox.reported - process.mailbox.held >= scarce:
             self.report_held()
-        elif not self._reporting:
-            self._reporting = True
+        elif not self.reporting:
+            self.reporting = True
             self.engine.loop.call_later(REPORT_SECONDS, self._report_later)
 
     def _report_later(self) -> None:
-        self._reporting = False
+        self.reporting = False
         self.report_held()
 
     def report_held(self) -> None:
@@ -285,7 +296,7 @@ class Core:
                 process.mailbox.reported = held
                 deadline = self.engine.loop.time() + self.send_seconds
                 command = ("CH.ACK", process.name, process.seen, "HELD", held)
-                self._link.submit(Call(command, Retry.NEVER, deadline, _ignore))
+                self._link.submit(Call(command, Retry.POINTLESS, deadline, _ignore))
 
     def left_over(self, channel: str) -> None:
         """A receiver of a normal channel was cancelled after a message had come for it."""

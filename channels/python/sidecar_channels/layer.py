@@ -86,6 +86,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
             symmetric_encryption_keys=symmetric_encryption_keys,
         )
         self._local_capacity = _local_capacity(self.channel_capacity, capacity, channel_limit)
+        self._opens = hasattr(self._serializer, "open")
         self._lock = threading.Lock()
         self._kept: Core | None = None
 
@@ -99,30 +100,31 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
 
     async def receive(self, channel: str) -> Any:
         """The next message of the channel; waits for it, also while no sidecar can be reached."""
-        self._check_channel(channel)
         core = self._core
-        if "!" not in channel:
-            return await self._receive_normal(core, channel)
-        real = self.non_local_name(channel)
-        assert real.endswith(core.client_prefix + "!"), "Wrong client prefix"
-        process = core.process(real[:-1])
+        process = core.reading.get(channel)
+        if process is None:
+            self._check_channel(channel)
+            if "!" not in channel:
+                return await self._receive_normal(core, channel)
+            process = core.reads(channel)
         mailbox = process.mailbox
         loop = asyncio.get_running_loop()
         while True:
-            if not core.receives(process.name):
-                core.engine.submit(core.want, process.name)
+            if not process.served:
+                core.engine.submit(core.want, process)
             parcel, waiter = mailbox.take_or_wait(channel, loop)
             if waiter is None:
                 break
             try:
                 await waiter.future
             except BaseException:
+                core.reading.pop(channel, None)
                 heir = mailbox.give_up(waiter)
                 if heir is not None:
                     wake(mailbox, [heir])
                 raise
         assert parcel is not None
-        if mailbox.reported > mailbox.held:
+        if mailbox.reported > mailbox.held and not core.reporting:
             core.engine.submit(core.taken, process)
         return self._open(parcel)
 
@@ -330,7 +332,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
 
     def _open(self, parcel: Parcel) -> Any:
         serializer = self._serializer
-        if not hasattr(serializer, "open"):
+        if not self._opens:
             return serializer.deserialize(parcel.payload)
         plain = parcel.plain
         if plain is None:

@@ -20,7 +20,7 @@ from .backoff import Backoff
 from .engine import Engine
 from .errors import OutcomeUnknown, SidecarUnavailable
 from .protocol import Command, translate
-from .wire import LOST, Wire, is_answer
+from .wire import LOST, Wire
 
 logger = logging.getLogger("sidecar_channels")
 
@@ -34,6 +34,7 @@ AGAIN_SECONDS = 0.05
 class Retry(enum.Enum):
     SAFE = "twice does no more than once"
     NEVER = "its outcome is unknown when the answer was lost"
+    POINTLESS = "what it says is said again by others"
 
 
 Done = Callable[[Any, BaseException | None], None]
@@ -169,7 +170,7 @@ class Link:
 
     def _refused(self, call: Call, error: ResponseError) -> None:
         words = str(error)
-        if words.startswith("NOHELLO"):
+        if words.startswith("NOHELLO") and call.retry is not Retry.POINTLESS:
             self._pending.appendleft(call)
             self.drop(SidecarUnavailable(words))
             return
@@ -206,6 +207,3 @@ class Link:
         self._ticking = bool(self._pending or self._flying)
         if self._ticking:
             self._engine.loop.call_later(TICK_SECONDS, self._tick)
-
-
-__all__ = ["Call", "Done", "Link", "Retry", "is_answer"]

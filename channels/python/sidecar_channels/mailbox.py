@@ -120,7 +120,7 @@ class Mailbox:
             return None
 
     def sweep(self) -> None:
-        """Drops what is too old in queues that nobody reads."""
+        """Drops what is too old in queues that nobody reads, and queues that are not used."""
         with self.lock:
             limit = monotonic() - self._lifetime
             for channel, slot in list(self._slots.items()):
@@ -154,11 +154,11 @@ class Mailbox:
             return None
         if slot.parcels:
             self._expire(slot, monotonic() - self._lifetime)
-        parcel = slot.parcels.popleft() if slot.parcels else None
-        if parcel is not None:
-            self._release(parcel, read=True)
-        self._forget_if_idle(channel, slot)
-        return parcel
+            if slot.parcels:
+                parcel = slot.parcels.popleft()
+                self._release(parcel, read=True)
+                return parcel
+        return None
 
     def _expire(self, slot: Slot, limit: float) -> None:
         while slot.parcels and slot.parcels[0].arrived < limit:

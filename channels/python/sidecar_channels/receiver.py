@@ -42,6 +42,8 @@ class Process:
         self.seen = 0
         self.epoch = ""
         self.duplicates = 0
+        self.served = False
+        """A receiver is at work."""
 
     def adopt(self, welcome: Welcome) -> None:
         """Sequence numbers of another epoch start anew."""
@@ -100,6 +102,7 @@ class _Task:
                 await asyncio.sleep(self._backoff.next_seconds())
         finally:
             self.ended = True
+            self.on_end()
 
     async def _once(self) -> bool:
         """False when there is no more to do."""
@@ -130,6 +133,9 @@ class _Task:
     async def _serve(self, wire: Wire, welcome: Welcome) -> None:
         raise NotImplementedError
 
+    def on_end(self) -> None:
+        """There is nothing left to read, or it was closed."""
+
     def drop(self) -> None:
         """Ends the connection; a new one is made."""
         if self._serving is not None and not self._dropping:
@@ -149,6 +155,10 @@ class Receiver(_Task):
     def __init__(self, engine: Engine, open_wire: Opener, process: Process) -> None:
         self.process = process
         super().__init__(engine, open_wire)
+        process.served = True
+
+    def on_end(self) -> None:
+        self.process.served = False
 
     async def _serve(self, wire: Wire, welcome: Welcome) -> None:
         process, mailbox = self.process, self.process.mailbox

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from .engine import Engine
 from .hosts import CONNECT_TIMEOUT_SECONDS, Hosts
@@ -67,8 +67,3 @@ class Wire:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._connection.disconnect()
-
-
-def is_answer(error: BaseException) -> bool:
-    """True when the sidecar answered with an error; the connection is as good as before."""
-    return isinstance(error, ResponseError)

@@ -1,0 +1,51 @@
+"""Native layers as the tests of the Django package make them."""
+
+import asyncio
+import contextlib
+
+from sidecar_channels import SidecarChannelLayer
+
+TEST_SECONDS = 90
+OPTIONS = {"expiry": 3, "group_expiry": 600, "capacity": 3, "channel_capacity": {"tiny": 1}}
+
+
+class NativeLayers:
+    """Makes layers, each of which stands for a process of its own, and closes them."""
+
+    def __init__(self, *urls):
+        self.urls = urls
+        self.made = []
+
+    def __call__(self, *urls, **options):
+        self.made.append(SidecarChannelLayer(hosts=list(urls or self.urls), **{**OPTIONS, **options}))
+        return self.made[-1]
+
+    async def close(self):
+        for layer in self.made:
+            await layer.close()
+
+
+def run(scenario, *urls):
+    """A coroutine function that is given NativeLayers."""
+
+    async def main():
+        layers = NativeLayers(*urls)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(layers.close)
+            await asyncio.wait_for(scenario(layers), TEST_SECONDS)
+
+    asyncio.run(main())
+
+
+async def receive(layer, channel, seconds=10):
+    return await asyncio.wait_for(layer.receive(channel), seconds)
+
+
+async def numbers(layer, channel, count):
+    return [(await receive(layer, channel))["n"] for _ in range(count)]
+
+
+async def receives_nothing(layer, channel):
+    """The next message is one that is sent now."""
+    await layer.send(channel, {"type": "the.end"})
+    assert await receive(layer, channel) == {"type": "the.end"}
