@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 
 import pytest
 from channels.exceptions import ChannelFull
@@ -24,11 +25,15 @@ async def send_until_it_fits(layer, channel, message):
             await asyncio.sleep(0.001)
 
 
-async def receive_with_cancels(layer, channels, cancels, expected, chance):
+async def receive_with_cancels(layer, channels, cancels, expected, chance, sending):
     """Receives on the channels; each attempt is cancelled at a random moment until that has been done often
     enough. Returns what came, in order, and how many receives were cancelled."""
     got, done = {channel: [] for channel in channels}, 0
+    deadline = time.monotonic() + 40
     while sum(map(len, got.values())) < expected or done < cancels:
+        if sending.done():
+            sending.result()
+        assert time.monotonic() < deadline, f"{done} cancelled, {layer.stats()}, got {got}"
         channel = chance.choice(channels)
         task = asyncio.ensure_future(layer.receive(channel))
         await asyncio.wait({task}, timeout=chance.choice((0, 0, chance.random() * 0.002)))
@@ -56,7 +61,7 @@ def test_raced_cancels(scenario, kind):
                     await asyncio.sleep(0.002 * chance.random())
 
         sending = asyncio.ensure_future(send())
-        got, cancelled = await receive_with_cancels(reader, channels, CANCELS, each * len(channels), chance)
+        got, cancelled = await receive_with_cancels(reader, channels, CANCELS, each * len(channels), chance, sending)
         await sending
         assert cancelled >= CANCELS
         for channel in channels:

@@ -69,6 +69,7 @@ class Core:
         """The sidecar will be told soon what was read."""
         self.reading: dict[str, Process] = {}
         """Channels whose names were found good, for those who receive again and again."""
+        self._refusal = ""
         self._open = False
         self._refreshed = 0.0
 
@@ -140,7 +141,9 @@ class Core:
             if wire is not None:
                 await wire.close()
             if isinstance(error, ResponseError):
-                logger.warning("sidecar_channels: the sidecar refused this layer: %s", error)
+                if str(error) != self._refusal:
+                    self._refusal = str(error)
+                    logger.warning("sidecar_channels: the sidecar refused this layer: %s", error)
                 raise SidecarUnavailable(f"refused by the sidecar: {error}") from error
             raise
         self.hosts.succeeded()
