@@ -112,7 +112,7 @@ class Crowd:
         for client in self.clients:
             self.rooms[client.room].append(client)
 
-    async def run(self, outages, messages=5, period=1.6):
+    async def run(self, outages, messages=4, period=1.6):
         """outages: (part of the whole time, coroutine function), in order."""
         staying = [asyncio.create_task(client.stay()) for client in self.clients]
         try:
