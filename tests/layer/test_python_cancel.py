@@ -49,7 +49,7 @@ async def receive_with_cancels(layer, channels, cancels, expected, chance, sendi
 def test_raced_cancels(scenario, kind):
     async def body(layers):
         chance = random.Random(7)
-        sender, reader = layers(capacity=50), layers(capacity=50, expiry=60)
+        sender, reader = layers(capacity=50, expiry=60), layers(capacity=50, expiry=60)
         channels = [await reader.new_channel() for _ in range(3)] if kind == "specific" else ["jobs"]
         each = CANCELS // len(channels)
 
@@ -61,7 +61,9 @@ def test_raced_cancels(scenario, kind):
                     await asyncio.sleep(0.002 * chance.random())
 
         sending = asyncio.ensure_future(send())
-        got, cancelled = await receive_with_cancels(reader, channels, CANCELS, each * len(channels), chance, sending)
+        got, cancelled = await receive_with_cancels(
+            reader, channels, CANCELS, each * len(channels), chance, sending
+        )
         await sending
         assert cancelled >= CANCELS
         for channel in channels:

@@ -29,6 +29,8 @@ logger = logging.getLogger("sidecar_channels")
 REPORT_SECONDS = 0.05
 """How late the sidecar may learn that there is room again, while there is plenty anyway."""
 
+CONFIRM_SECONDS = 0.1
+
 RETURN_SECONDS = 1.0
 """A message of a normal channel whose receiver left before it came waits this long for another."""
 
@@ -70,6 +72,8 @@ class Core:
         self.reading: dict[str, Process] = {}
         """Channels whose names were found good, for those who receive again and again."""
         self._refusal = ""
+        self._unsure: set[str] = set()
+        """Processes whose last report may have been overtaken."""
         self._open = False
         self._refreshed = 0.0
 
@@ -294,12 +298,24 @@ class Core:
             else:
                 return
         for process in self.processes():
-            held = process.mailbox.held
-            if process.mailbox.reported > held:
-                process.mailbox.reported = held
-                deadline = self.engine.loop.time() + self.send_seconds
-                command = ("CH.ACK", process.name, process.seen, "HELD", held)
-                self._link.submit(Call(command, Retry.POINTLESS, deadline, _ignore))
+            if process.mailbox.reported > process.mailbox.held:
+                self._report(self._link, process)
+                if not self._unsure:
+                    self.engine.loop.call_later(CONFIRM_SECONDS, self._confirm_held)
+                self._unsure.add(process.name)
+
+    def _report(self, link: Link, process: Process) -> None:
+        held = process.mailbox.reported = process.mailbox.held
+        deadline = self.engine.loop.time() + self.send_seconds
+        command = ("CH.ACK", process.name, process.seen, "HELD", held)
+        link.submit(Call(command, Retry.POINTLESS, deadline, _ignore))
+
+    def _confirm_held(self) -> None:
+        """A report may overtake the CH.RECV before it, which went another way, and be undone by it."""
+        names, self._unsure = self._unsure, set()
+        if self._link is not None:
+            for name in names:
+                self._report(self._link, self.process(name))
 
     def left_over(self, channel: str) -> None:
         """A receiver of a normal channel was cancelled after a message had come for it."""
