@@ -9,7 +9,7 @@ import dataclasses
 import random
 
 from differential.conversation import EVERYBODY, Action, Conversation, Step, step
-from differential.menus import BEFORE_IT_DISCARD, LEAVING, Menus, publishes_in_script
+from differential.menus import BEFORE_IT_DISCARD, JOINING, LEAVING, Menus, publishes, publishes_in_script
 
 CUTS_MAX = 5
 SHORT = 120  # bytes that may be sent one by one
@@ -101,6 +101,9 @@ class Generator:
                 command = ("PING",)
             if command[:1] in LEAVING and any(publishes_in_script(sent) for sent in commands):
                 # Its own message may come after its reply, and then find nobody, as the README says.
+                command = ("PING",)
+            if command[:1] in JOINING and any(publishes(sent) for sent in commands):
+                # What it published may still be on its way to others of the shard, and finds it too.
                 command = ("PING",)
             if command[:2] in BEFORE_IT_DISCARD or command[:1] in BEFORE_IT_DISCARD:
                 # What the sidecar refuses in a transaction, as the README says, stays out of them.

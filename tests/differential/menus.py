@@ -11,6 +11,7 @@ SUBSCRIBING = ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSC
 BEFORE_IT_DISCARD = {("HELLO",), ("AUTH",), ("CLIENT", "REPLY"), *((verb,) for verb in SUBSCRIBING)}
 # After these a subscriber gets less than before.
 LEAVING = {("RESET",), ("UNSUBSCRIBE",), ("PUNSUBSCRIBE",), ("SUNSUBSCRIBE",)}
+JOINING = {("SUBSCRIBE",), ("PSUBSCRIBE",), ("SSUBSCRIBE",)}
 SCRIPT = "return 'loaded'"
 PUBLISHING_SCRIPT = "redis.call('PUBLISH',KEYS[1],ARGV[1])"
 SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()
@@ -21,6 +22,10 @@ callback=function(keys, args) return {#keys, #args, 42} end}"""
 
 def publishes_in_script(command):
     return command[:2] == ("EVAL", PUBLISHING_SCRIPT)
+
+
+def publishes(command):
+    return command[0] in ("PUBLISH", "SPUBLISH") or publishes_in_script(command)
 
 
 class Menus:
