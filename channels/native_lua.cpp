@@ -32,6 +32,7 @@ end
 local function bury(node)
   if call('ZREM', nodes, node) == 0 then return end
   call('ZADD', dead, now, node)
+  call('HDEL', homes, ' ' .. node)
   keep(dead, week)
 end
 local function tell(node, message)
@@ -115,7 +116,8 @@ if was and was ~= me then
   call('ZREM', '__sidecar:ch:np:' .. was, field)
 end
 call('HSET', homes, field, me)
-keep(homes, week)
+call('ZADD', nodes, now, me)
+for _, key in ipairs({homes, nodes}) do keep(key, week) end
 call('ZADD', '__sidecar:ch:np:' .. me, grace, field)
 keep('__sidecar:ch:np:' .. me, week)
 for _, group in ipairs(call('HKEYS', base .. 'pg:' .. owner)) do
@@ -387,7 +389,7 @@ return call('SET', base .. 'once:' .. ARGV[5], 1, 'NX', 'PX', ARGV[6]) and 1 or 
 
 // memberships at most. Answers whether the node was still known, then what was swept.
 constexpr std::string_view heartbeat = R"lua(
-local known = call('ZSCORE', nodes, me)
+local known = call('HSET', homes, ' ' .. me, 1) == 0
 call('ZADD', nodes, now, me)
 call('ZREM', dead, me)
 for _, key in ipairs({nodes, homes, '__sidecar:ch:np:' .. me}) do keep(key, week) end
