@@ -41,7 +41,7 @@ def pubsub(name, words, *options, contenders=("direct", "sidecar"), seconds=2.0)
 
 THOUSAND = ("--members", str(MEMBERS))
 ALL = [
-    pubsub("single", "single messages to 1,000 connections, at full speed", *THOUSAND, "--saturate", "2"),
+    pubsub("single", "single messages to 1,000 connections, at full speed", *THOUSAND, "--saturate", "4"),
     pubsub("burst", "bursts of ten, at full speed", *THOUSAND, "--saturate", "2", "--burst", "10"),
     pubsub("single-paced", "100 messages a second", *THOUSAND, "--rate", "100"),
     pubsub("burst-paced", "50 bursts of ten a second", *THOUSAND, "--rate", "500", "--burst", "10"),

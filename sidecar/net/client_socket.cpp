@@ -12,14 +12,14 @@ constexpr int reads_per_turn_max = 4;  // then others have their turn
 constexpr int discards_max = 16;       // bytes of a client being closed that are read away, in buffers
 }  // namespace
 
-client_socket::client_socket(shard& owner, session& client, std::unique_ptr<transport> wire)
-    : owner_(owner), client_(client), wire_(std::move(wire)) {
+client_socket::client_socket(shard& owner, session& client, int descriptor, SSL* tls)
+    : owner_(owner), client_(client), wire_(descriptor, tls) {
     client_.io = this;
-    owner_.events().add(wire_->descriptor(), *this);
+    owner_.events().add(wire_.descriptor(), *this);
 }
 
 void client_socket::detach() {
-    owner_.events().remove(wire_->descriptor(), *this);
+    owner_.events().remove(wire_.descriptor(), *this);
 }
 
 void client_socket::on_ready(std::uint32_t events) {
@@ -29,7 +29,7 @@ void client_socket::on_ready(std::uint32_t events) {
         writable_ = true;
         owner_.core().mark_dirty(client_);
     }
-    if (wire_->is_tls()) {
+    if (wire_.is_tls()) {
         // The handshake needs reads and writes in either direction.
         readable_ = true;
         writable_ = true;
@@ -51,18 +51,18 @@ void client_socket::shake_hands() {
     }
     if (!owner_.take_handshake()) return owner_.events().again(*this);
     read();
-    if (wire_->handshake_done()) client_.on_handshake_done();
+    if (wire_.handshake_done()) client_.on_handshake_done();
 }
 
 void client_socket::read() {
     const auto buffer = owner_.read_buffer();
     for (int i = 0; i < reads_per_turn_max && readable_ && client_.wants_read(); ++i) {
-        const auto result = wire_->read(buffer);
+        const auto result = wire_.read(buffer);
         switch (result.outcome) {
             case io_outcome::ok:
                 client_.on_bytes({buffer.data(), result.bytes});
                 // A short read of a plain socket has emptied it; the next bytes bring the next event.
-                if (result.bytes < buffer.size() && !peer_ended_ && !wire_->is_tls()) readable_ = false;
+                if (result.bytes < buffer.size() && !peer_ended_ && !wire_.is_tls()) readable_ = false;
                 break;
             case io_outcome::again:
                 readable_ = false;
@@ -85,7 +85,7 @@ void client_socket::read() {
 
 // Asks the kernel, whose news of this turn may not have been looked at yet.
 bool client_socket::peer_has_ended() const {
-    pollfd question{wire_->descriptor(), POLLRDHUP, 0};
+    pollfd question{wire_.descriptor(), POLLRDHUP, 0};
     return ::poll(&question, 1, 0) > 0 && (question.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
@@ -95,7 +95,7 @@ void client_socket::write() {
     if (client_.holds_popped_elements() && peer_has_ended()) return client_.on_broken();
     while (writable_ && !client_.output().empty()) {
         const std::size_t count = client_.output().gather(pieces);
-        const auto result = wire_->write(pieces.first(count));
+        const auto result = wire_.write(pieces.first(count));
         if (result.outcome == io_outcome::ok) {
             client_.on_sent(result.bytes);
         } else if (result.outcome == io_outcome::again) {
@@ -118,7 +118,7 @@ void client_socket::finish() {
         // Unread bytes would turn the close into a reset, which may overtake the last reply.
         const auto buffer = owner_.read_buffer();
         for (int i = 0; i < discards_max; ++i)
-            if (wire_->read(buffer).outcome != io_outcome::ok) break;
+            if (wire_.read(buffer).outcome != io_outcome::ok) break;
     }
     client_.io = nullptr;
     client_.on_broken();

@@ -1,6 +1,4 @@
 #pragma once
-#include <memory>
-
 #include "sidecar/net/reactor.hpp"
 #include "sidecar/net/transport.hpp"
 
@@ -12,7 +10,7 @@ class shard;
 // Moves bytes between one client's socket and its session.
 class client_socket final : public ready_handler {
 public:
-    client_socket(shard& owner, session& client, std::unique_ptr<transport> wire);
+    client_socket(shard& owner, session& client, int descriptor, SSL* tls);  // owns the last two
     // No event reaches it any more.
     void detach();
 
@@ -29,7 +27,7 @@ private:
 
     shard& owner_;
     session& client_;
-    std::unique_ptr<transport> wire_;
+    transport wire_;
     bool readable_ = false;
     bool writable_ = true;
     bool peer_ended_ = false;

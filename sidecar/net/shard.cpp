@@ -20,6 +20,15 @@ constexpr std::chrono::milliseconds fine_tick{10};
 constexpr std::chrono::milliseconds idle_tick{100};
 constexpr int handshakes_per_turn_max = 8;
 constexpr int rounds_max = 64;  // of a turn's end: what flushing wakes is flushed too
+constexpr std::size_t prefetch_ahead = 2;
+constexpr std::size_t cache_line_bytes = 64;
+
+// Of thousands of clients that get a message few are in the cache when their turn comes.
+void prefetch(const session& next) {
+    const auto* bytes = reinterpret_cast<const char*>(&next);
+    for (std::size_t at = 0; at < sizeof next; at += cache_line_bytes) __builtin_prefetch(bytes + at);
+    __builtin_prefetch(next.io, 1);
+}
 }  // namespace
 
 shard::shard(int index, process_state& process, std::shared_ptr<const runtime> settings,
@@ -92,7 +101,10 @@ void shard::end_turn() {
         links.clear();
         sessions.swap(core_.dirty_sessions);
         for (session* s : sessions) s->dirty = false;
-        for (session* s : sessions) serve(*s);
+        for (std::size_t i = 0; i < sessions.size(); ++i) {
+            if (i + prefetch_ahead < sessions.size()) prefetch(*sessions[i + prefetch_ahead]);
+            serve(*sessions[i]);
+        }
         sessions.clear();
     }
     ended_clients_.clear();
@@ -154,10 +166,9 @@ void shard::on_accepted(int descriptor, client_address address, const tls_contex
         return;
     }
     SSL* side = tls != nullptr ? tls->accept_side() : nullptr;
-    auto wire = std::make_unique<transport>(descriptor, side);
     session& client = core_.open_session(std::move(address));
     try {
-        auto socket = std::make_unique<client_socket>(*this, client, std::move(wire));
+        auto socket = std::make_unique<client_socket>(*this, client, descriptor, side);
         clients_.emplace(socket.get(), std::move(socket));
     } catch (const std::system_error& error) {
         process_.clients.fetch_sub(1, std::memory_order_relaxed);
