@@ -32,9 +32,9 @@ enum class layer_step : std::uint8_t {
 
 struct layer_command {
     layer_step step = layer_step::other;
-    std::string_view key;     // the queue (without "$inflight") or the group's key
-    std::string_view score;   // of confirm
-    std::string_view member;  // of confirm
+    std::string_view key;      // the queue (without "$inflight") or the group's key
+    std::string_view score;    // of confirm
+    std::string_view member;   // of confirm
     bool script_text = false;  // EVAL: it may go by its hash
 };
 

@@ -59,8 +59,8 @@ receive_ledger::cleanup_verdict receive_ledger::cleanup(std::string_view key, re
     // connection is known.
     const bool all_over = has_one_reader(key);
     for (auto it = q.entries.begin(); it != q.entries.end();) {
-        const bool over = all_over || it->popped_by == by || it->orphaned ||
-                          now_ms - it->since_ms > receive_ms_max;
+        const bool over =
+            all_over || it->popped_by == by || it->orphaned || now_ms - it->since_ms > receive_ms_max;
         if (!over) {
             verdict.forward = false;
             ++it;
@@ -148,6 +148,13 @@ void receive_ledger::forget(std::string_view key, std::string_view member) {
     queue* q = find(key);
     if (q == nullptr) return;
     if (const auto it = find_member(*q, member); it != q->entries.end()) erase(*q, it);
+}
+
+std::vector<std::string> receive_ledger::members(std::string_view key) {
+    std::vector<std::string> found;
+    if (const queue* q = find(key))
+        for (const entry& e : q->entries) found.push_back(e.what.member);
+    return found;
 }
 
 void receive_ledger::sweep(std::int64_t now_ms) {

@@ -1,13 +1,15 @@
 #pragma once
-// The messages that channels_redis has popped and is still working on. Each stands in K$inflight upstream from
-// its pop until its receive is over, so nothing is lost when this table is; the table says whose a message is:
+// The messages that channels_redis has popped and is still working on. Each stands in K$inflight upstream
+// from its pop until its receive is over, so nothing is lost when this table is; the table says whose a
+// message is:
 //
 //   delivered() ──→ confirm() ──→ clean(): the application has it; exactly this message is to be removed
 //        │              └─ the next cleanup by its reader: the receive was cancelled, the message goes back
 //        ├─ the next cleanup by its reader: the same
 //        └─ receiver_gone(): an orphan; unless confirmed over another connection it goes back (take_orphan)
 //
-// A cleanup must not put back what another reader of a normal channel is working on: it is then to be skipped.
+// A cleanup must not put back what another reader of a normal channel is working on: it is then to be
+// skipped.
 
 #include <cstdint>
 #include <deque>
@@ -49,8 +51,8 @@ public:
 
     enum class confirmation : std::uint8_t {
         known,
-        unknown,   // popped elsewhere, or not followed
-        settled,   // its receive is over already: the one that says so was given up
+        unknown,  // popped elsewhere, or not followed
+        settled,  // its receive is over already: the one that says so was given up
     };
     confirmation confirm(std::string_view key, std::string_view member, receiver_id by);
 
@@ -63,6 +65,9 @@ public:
     [[nodiscard]] bool take_orphan(std::string_view key, std::string_view member);
     // Its reply never left: it goes back at once.
     void forget(std::string_view key, std::string_view member);
+
+    // What is being worked on.
+    [[nodiscard]] std::vector<std::string> members(std::string_view key);
 
     // Forgets queues without cleanups for a while, with what is noted of them.
     void sweep(std::int64_t now_ms);

@@ -94,7 +94,9 @@ inline constexpr std::uint32_t local = 1U << 10;      // the sidecar's own (SIDE
 // Goes upstream as it is for a client in no special state: nothing about it has to be judged or remembered.
 inline constexpr std::uint32_t plain = 1U << 11;
 inline constexpr std::uint32_t unjudged = 1U << 12;  // the policy never refuses it, whatever its arguments
-inline constexpr std::uint32_t marks = plain | unjudged;  // not Redis's: set by the shard
+inline constexpr std::uint32_t guarded = 1U
+                                         << 13;  // channels_redis may have sent it, on a db that is guarded
+inline constexpr std::uint32_t marks = plain | unjudged | guarded;  // not Redis's: set by the shard
 }  // namespace command_flag
 
 struct command_spec {

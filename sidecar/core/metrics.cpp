@@ -80,6 +80,25 @@ constexpr counter_row counter_rows[] = {
      &counters::backpressure_stalls},
     {"lane_swaps_total", "Times a link was set apart for a large reply.", &counters::lane_swaps},
     {"accept_failures_total", "Failed accepts (out of descriptors).", &counters::accept_failures},
+    {"channels_receives_total", "Receives of channels_redis that waited without a connection of their own.",
+     &counters::channels_receives},
+    {"channels_early_nils_total", "Of those, how many were answered nil before the client's own timeout.",
+     &counters::channels_early_nils},
+    {"channels_shared_waits_total", "Waits for many of their queues on one connection.",
+     &counters::channels_shared_waits},
+    {"channels_put_backs_total", "Messages of given-up receives that went back to their queue.",
+     &counters::channels_put_backs},
+    {"channels_receives_untracked_total", "Messages delivered while no more could be followed.",
+     &counters::channels_receives_untracked},
+    {"channels_cleanups_withheld_total",
+     "Cleanups that would have put back what another reader was working on.",
+     &counters::channels_cleanups_withheld},
+    {"channels_scripts_by_hash_total", "Scripts of channels_redis sent by their hash.",
+     &counters::channels_scripts_by_hash},
+    {"channels_over_capacity_total", "Queues that a group_send found full: the message was dropped there.",
+     &counters::channels_over_capacity},
+    {"channels_outage_events_total", "Messages that told the pub/sub layer's consumers of an outage.",
+     &counters::channels_outage_events},
 };
 
 struct gauge_row {
@@ -103,6 +122,11 @@ constexpr gauge_row gauge_rows[] = {
     {"commands_in_flight", "Commands sent or waiting to be sent, not answered.", &gauges::commands_in_flight},
     {"subscribed_names", "Upstream subscriptions.", &gauges::channels},
     {"client_output_buffer_bytes", "Bytes waiting for clients to read.", &gauges::output_bytes},
+    {"channels_receivers", "Receivers of channels_redis that wait.", &gauges::channels_receivers},
+    {"channels_receiver_connections", "Upstream connections that wait for them.",
+     &gauges::channels_receiver_connections},
+    {"channels_receives_open", "Messages popped whose receive is not over.", &gauges::channels_receives_open},
+    {"channels_receive_bytes", "Bytes kept of them.", &gauges::channels_receive_bytes},
 };
 
 void head(std::string& out, const std::string& name, const char* help, const char* type) {

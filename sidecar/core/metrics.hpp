@@ -83,6 +83,15 @@ struct counters {
     std::uint64_t backpressure_stalls = 0;
     std::uint64_t lane_swaps = 0;
     std::uint64_t accept_failures = 0;
+    std::uint64_t channels_receives = 0;
+    std::uint64_t channels_early_nils = 0;
+    std::uint64_t channels_shared_waits = 0;
+    std::uint64_t channels_put_backs = 0;
+    std::uint64_t channels_receives_untracked = 0;
+    std::uint64_t channels_cleanups_withheld = 0;
+    std::uint64_t channels_scripts_by_hash = 0;
+    std::uint64_t channels_over_capacity = 0;
+    std::uint64_t channels_outage_events = 0;
 };
 
 struct gauges {
@@ -99,6 +108,10 @@ struct gauges {
     std::uint64_t commands_in_flight = 0;
     std::uint64_t channels = 0;
     std::uint64_t output_bytes = 0;
+    std::uint64_t channels_receivers = 0;
+    std::uint64_t channels_receiver_connections = 0;
+    std::uint64_t channels_receives_open = 0;
+    std::uint64_t channels_receive_bytes = 0;
 };
 
 class metrics {

@@ -1,6 +1,7 @@
 #pragma once
 // What the shards of one process share. Everything here is either immutable, atomic, or guarded inside.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 
 #include "sidecar/config/config.hpp"
 #include "sidecar/core/policy.hpp"
+#include "sidecar/core/receive_registry.hpp"
 #include "sidecar/core/subscription_registry.hpp"
 #include "sidecar/core/users.hpp"
 
@@ -38,6 +40,9 @@ struct process_state {
     std::atomic<std::uint64_t> clients{0};
     std::atomic<std::uint64_t> next_put_back{1};
     subscription_registry registry;
+    receive_registry receives;
+    // By shard: queues of receivers that no connection waits for (see receiver_pool).
+    std::array<std::atomic<std::uint32_t>, 64> uncovered_receivers{};
     // Structured log line: level, event, fields as key/value pairs.
     std::function<void(char level, std::string_view event,
                        const std::vector<std::pair<std::string, std::string>>& fields)>

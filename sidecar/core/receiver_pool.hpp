@@ -8,13 +8,14 @@
 //
 // Receivers of one queue are served in the order they came. What comes when nobody waits any more goes back.
 
-#include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "channels/receive_ledger.hpp"
@@ -25,6 +26,7 @@
 namespace sidecar {
 
 class receiver_pool;
+class session;
 class shard_core;
 
 // One leased connection that waits for many queues.
@@ -72,7 +74,7 @@ public:
     void on_turn();
     void on_time(time_point now);
     void on_lease_failed(const link& lease);
-    [[nodiscard]] bool wants_fine_ticks() const { return uncovered_ > 0; }
+    [[nodiscard]] bool wants_fine_ticks() const { return !open_.empty(); }
     [[nodiscard]] std::size_t waiting() const { return waiting_; }
     [[nodiscard]] std::size_t connections() const;
 
@@ -89,12 +91,13 @@ private:
         int db = 0;
         std::string key;
         std::deque<place> line;
-        bool asking = false;     // a script is under way
+        int asking = 0;          // scripts under way
         bool ask_again = false;  // something came meanwhile
         bool recover = false;    // a script's answer was lost: what it took stands in K$inflight
         bool stale = false;      // not asked since the connection was lost
         int covered = 0;         // shared waits that name it
-        [[nodiscard]] bool uncovered() const { return !line.empty() && !asking && covered == 0; }
+        // Somebody waits and nothing is under way for it.
+        [[nodiscard]] bool uncovered() const { return !line.empty() && asking == 0 && covered == 0; }
     };
     struct orphan_at {
         time_point at;
@@ -107,23 +110,27 @@ private:
     [[nodiscard]] queue* find(const std::string& name);
     void ask(const std::string& name);
     void on_asked(const std::string& name, std::string_view reply);
-    void deliver(queue& q, channels::receive_ledger::message what, bool reserved);
+    void reserve(const std::string& name, channels::receive_ledger::message what);
+    void deliver(queue& q, channels::receive_ledger::message what);
+    [[nodiscard]] link& main_link(int db);
+    void tidy(const std::string& name);
     void tell_all(queue& q, const std::string& error);
-    void run_script(int db, bool pop, std::vector<std::string> args,
-                    std::function<void(std::string_view)> done);
-    void issue_waits();
+    enum class script : std::uint8_t { pop, put_back };
+    void run(int db, script which, std::string_view key, std::vector<std::string> args,
+             std::function<void(std::string_view)> done);
+    void issue_wait(time_point now);
     void poll_some();
     void settle_orphans(time_point now);
-    void count_uncovered();
+    [[nodiscard]] std::vector<queue*> uncovered_of_one_db();
 
     shard_core& shard_;
     queue_map queues_;
     std::vector<std::unique_ptr<shared_wait>> waits_;
     std::deque<orphan_at> orphans_;
-    std::string last_covered_;  // where the next choice of queues begins
+    std::size_t rotation_ = 0;  // where the next choice of queues begins
     std::size_t waiting_ = 0;
-    std::size_t uncovered_ = 0;
-    time_point issued_at_{};
+    std::unordered_set<std::string> open_;  // names of queues that may be uncovered, or stale
+    time_point issue_from_{};
     time_point polled_at_{};
     time_point swept_at_{};
 };

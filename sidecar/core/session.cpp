@@ -158,8 +158,8 @@ void session::on_end_of_stream() {
     ended_ = true;
     // Whoever waits inside a call is gone as far as Redis is concerned; everybody else still gets the replies
     // to what was sent before the end.
-    if (parked_ != nullptr || stall_ == stall::lease || stall_ == stall::subscribe || subscribed() ||
-        streaming_ || blocks_on_lease_)
+    if (blocked() || stall_ == stall::lease || stall_ == stall::subscribe || subscribed() || streaming_ ||
+        blocks_on_lease_)
         return close_now("end of stream");
     if (stall_ != stall::none) return;
     end_input();
@@ -185,10 +185,16 @@ void session::on_broken() {
 // Hands back what it holds beyond its own memory.
 void session::let_go() {
     for (auto& pop : unsent_pops_) {
-        if (output_.sent_total() <= pop.begins_at)
+        if (output_.sent_total() > pop.begins_at) continue;
+        if (pop.in_flight) {
+            shard_.receivers.give_back(pop.database, pop.what.key,
+                                       {pop.what.elements.front(), pop.what.scores.front()});
+        } else {
             shard_.put_back(pop.database, std::move(pop.what), pop.ttl_ms);
+        }
     }
     unsent_pops_.clear();
+    leave_receives();
     if (parked_ != nullptr) {
         parked_->abandon();
         parked_ = nullptr;
@@ -361,6 +367,8 @@ void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool
         extras_[entry.number].reply.append(bytes);
         if (!complete) return;
         auto node = extras_.extract(entry.number);
+        if (entry.use == reply_use::guard && send_script_again(entry, node.mapped()))
+            return entry_gone(entry);
         if (node.mapped().publishes) --publishing_;
         const std::string shown = transform(entry, node.mapped());
         emit(entry.number, silent ? std::string_view{} : shown, true);
@@ -379,6 +387,8 @@ std::string session::transform(const upstream_entry& entry, extra& x) {
             return x.text;
         case reply_use::exec:
             return finish_exec(x);
+        case reply_use::guard:
+            return finish_guarded(entry, x);
         default:
             return std::move(x.reply);
     }
@@ -486,7 +496,7 @@ void session::on_time(time_point now) {
 void session::drain() {
     if (life_ != session_life::open) return;
     if (blocks_on_lease_ || streaming_) return close_now("shutting down");
-    if (parked_ != nullptr) parked_->unblock(parked_call::unblock_as::timeout);
+    unblock(parked_call::unblock_as::timeout);
     if (stall_ == stall::none || stall_ == stall::drain || stall_ == stall::backpressure) {
         end_input();
         if (pipeline_.in_flight() == 0) close_after_flush();

@@ -21,6 +21,8 @@
 #include <vector>
 
 #include "broker/put_back.hpp"
+#include "channels/core_layer.hpp"
+#include "channels/receive_ledger.hpp"
 #include "channels/subscription_table.hpp"
 #include "resp/command_scanner.hpp"
 #include "sidecar/core/clock.hpp"
@@ -88,6 +90,9 @@ public:
     void on_lease_down(std::string_view cause);
     void on_parked_reply(const std::string& reply, std::optional<broker::popped> popped,
                          std::optional<std::int64_t> ttl_ms);
+    void on_received(int db, std::string_view key, channels::receive_ledger::message what);
+    void on_receive_over(std::string_view error);
+    bool unblock(parked_call::unblock_as how);
     void on_time(time_point now);
     void on_reload();
     void drain();
@@ -113,7 +118,7 @@ public:
     [[nodiscard]] int database() const { return database_; }
     [[nodiscard]] session_life life() const { return life_; }
     [[nodiscard]] bool holds_popped_elements() const { return !unsent_pops_.empty(); }
-    [[nodiscard]] bool blocked() const { return parked_ != nullptr; }
+    [[nodiscard]] bool blocked() const { return parked_ != nullptr || !receiving_.empty(); }
     [[nodiscard]] bool leased() const { return lease_ != nullptr; }
     [[nodiscard]] bool subscribed() const { return subscription_count() > 0; }
     [[nodiscard]] bool in_handshake() const { return in_handshake_; }
@@ -123,7 +128,6 @@ public:
     // Since when it keeps a dedicated connection for a transaction without using it.
     [[nodiscard]] std::optional<time_point> lease_idle_since() const;
     void close_idle_lease();
-    [[nodiscard]] parked_call* parked() { return parked_; }
     [[nodiscard]] std::string client_list_line() const;
     [[nodiscard]] std::string_view kind() const;  // "normal" or "pubsub"
     [[nodiscard]] link* lease() const { return lease_; }
@@ -223,6 +227,7 @@ private:
     step start_transaction(const command& c);
     bool send_whole_transaction();
     bool find_whole_transaction(whole_transaction& found);
+    [[nodiscard]] bool is_repeatable_in_transaction(const command& c) const;
     [[nodiscard]] bool may_be_sent_whole(const command& c) const;
     void submit_whole_transaction(link& target, const whole_transaction& whole);
     step in_transaction(const command& c);
@@ -237,6 +242,20 @@ private:
     step blocking_command(const command& c);
     step end_instead();
     step wait_command(const command& c);
+
+    // session_guard.cpp
+    struct extra;
+    std::optional<step> guard(const command& c);
+    std::pair<step, std::optional<std::uint32_t>> guard_forward(const command& c, reply_use use,
+                                                                std::uint16_t flags);
+    std::optional<step> guard_receive(const command& c, const channels::layer_command& layer);
+    step guard_script(const command& c, const channels::layer_command& layer);
+    step guard_clean(const command& c, const channels::layer_command& layer);
+    step guard_enqueue(const command& c, const channels::layer_command& layer);
+    bool send_script_again(const upstream_entry& entry, extra& x);
+    std::string finish_guarded(const upstream_entry& entry, extra& x);
+    void end_wait(std::string_view answer);
+    void leave_receives();
 
     // session_pubsub.cpp
     step subscribe(const command& c, channels::name_kind kind);
@@ -262,9 +281,10 @@ private:
         std::string text;  // channel of a publish, error of a poison
         std::vector<std::string> names;
         std::unique_ptr<transaction> tx;
-        std::string reply;           // gathered
-        channels::name_kind kind{};  // of the channel published to
-        bool publishes = false;      // messages it causes follow its reply
+        std::string reply;             // gathered
+        channels::name_kind kind{};    // of the channel published to
+        bool publishes = false;        // messages it causes follow its reply
+        channels::layer_step layer{};  // of reply_use::guard
     };
     struct text_hash {
         using is_transparent = void;
@@ -282,6 +302,7 @@ private:
         int database;
         broker::popped what;
         std::optional<std::int64_t> ttl_ms;
+        bool in_flight = false;  // noted upstream in K$inflight, from where it goes back
     };
 
     shard_core& shard_;
@@ -306,6 +327,7 @@ private:
     std::size_t deferred_push_bytes_ = 0;
     std::uint32_t publishing_ = 0;  // own transactions in flight that publish
     std::vector<unsent_pop> unsent_pops_;
+    std::string receiving_;  // the queue it waits for in the shard's receiver_pool
 
     std::string name_;
     std::string library_name_;
@@ -341,9 +363,10 @@ private:
     bool bulk_ = false;           // recent replies were large
     bool no_evict_ = false;
     bool no_touch_ = false;
-    bool blocks_on_lease_ = false;  // a blocking command runs on the lease
-    bool multi_is_resent_ = false;  // in the link loss being handled
-    bool ended_ = false;            // the client sent its last byte
+    bool guarded_receiver_ = false;  // messages went to it that process.receives follows
+    bool blocks_on_lease_ = false;   // a blocking command runs on the lease
+    bool multi_is_resent_ = false;   // in the link loss being handled
+    bool ended_ = false;             // the client sent its last byte
     bool resume_queued_ = false;
     bool parked_silent_ = false;  // CLIENT REPLY was off or skipping when the call was parked
     friend class shard_core;

@@ -243,7 +243,7 @@ session::step session::client_unblock(args_view args) {
     ask_shards(
         [target = static_cast<std::uint64_t>(*id), how](shard_core& shard) -> std::string {
             session* s = shard.find_session(target);
-            return s != nullptr && s->parked() != nullptr && s->parked()->unblock(how) ? "1" : "0";
+            return s != nullptr && s->unblock(how) ? "1" : "0";
         },
         [](const std::vector<std::string>& parts) {
             const bool any = std::find(parts.begin(), parts.end(), "1") != parts.end();

@@ -35,6 +35,7 @@ bool session::forward_plain(const resp::scanned_command& scanned, std::string_vi
     const command_spec* spec =
         scanned.is_inline || scanned.args[0].empty() ? nullptr : shard_.commands.find_framed(scanned.args[0]);
     if (spec == nullptr || !spec->has(command_flag::plain)) return false;
+    if (spec->has(command_flag::guarded) && shard_.guards(database_)) return false;
     upstream_entry entry;
     entry.owner = this;
     entry.number = pipeline_.issue();
@@ -81,7 +82,7 @@ session::step session::dispatch_by_name(const command& c) {
     const command_spec& spec = *c.spec;
     // The common case first: a data command of an authenticated client in no special state.
     if (spec.has(command_flag::plain) && authenticated_ && tx_ == nullptr && lease_ == nullptr &&
-        !subscribed() && user_->unlimited())
+        !subscribed() && user_->unlimited() && !(spec.has(command_flag::guarded) && shard_.guards(database_)))
         return forward(c);
     command full = c;
     if (spec.has(command_flag::container) && c.args.size() > 1)
@@ -118,6 +119,8 @@ session::step session::dispatch_special(const command& c) {
                              "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
                              "this context");
     if (tx_ != nullptr) return in_transaction(c);
+    if (spec.has(command_flag::guarded))
+        if (const auto done = guard(c)) return *done;
     switch (spec.id) {
         case verb::auth:
         case verb::hello:

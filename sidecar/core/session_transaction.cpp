@@ -77,7 +77,7 @@ bool session::find_whole_transaction(whole_transaction& found) {
     resp::scanned_command& scanned = shard_.ahead_scratch;
     std::string_view rest = window_;
     found.clear();
-    found.repeatable = database_ == broker_database;
+    found.repeatable = database_ == broker_database || shard_.guards(database_);
     for (verb id = verb::multi; id != verb::exec;) {
         if (found.parts.size() >= whole_transaction_commands_max || rest.empty()) return false;
         if (ahead.scan(rest, resp::peer_trust::known, scanned) != resp::scan_status::command ||
@@ -104,12 +104,18 @@ bool session::find_whole_transaction(whole_transaction& found) {
             found.publishes = true;
         }
         if (!first && id != verb::exec)
-            found.repeatable = found.repeatable && is_unacked_bookkeeping(c.spec->name, c.args);
+            found.repeatable = found.repeatable && is_repeatable_in_transaction(c);
         found.parts.push_back(p);
         rest.remove_prefix(scanned.bytes);
     }
     found.bytes = window_.size() - rest.size();
     return true;
+}
+
+bool session::is_repeatable_in_transaction(const command& c) const {
+    if (database_ == broker_database && is_unacked_bookkeeping(c.spec->name, c.args)) return true;
+    return shard_.guards(database_) &&
+           channels::recognise_layer(c.spec->name, c.args).step == channels::layer_step::trim;
 }
 
 bool session::may_be_sent_whole(const command& c) const {

@@ -18,6 +18,13 @@ std::size_t share(std::size_t whole, int shards) {
     return std::max<std::size_t>(1, whole / static_cast<std::size_t>(std::max(shards, 1)));
 }
 
+// What channels::recognise_layer looks at.
+bool is_layers_command(std::string_view name) {
+    constexpr std::array<std::string_view, 8> names{"bzpopmin", "zadd", "zpopmin", "zremrangebyscore",
+                                                    "expire",   "zrem", "eval",    "evalsha"};
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 }  // namespace
 
 shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<const runtime> settings)
@@ -26,6 +33,7 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
       leases(share(settings->settings.leases_max, state.shards), share(leases_reserved, state.shards),
              [this](const link_key& key) { return make_link(key); }),
       polls(*this),
+      receivers(*this),
       layer_store(std::make_unique<channel_store>(*this)),
       settings_(std::move(settings)),
       seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
@@ -80,11 +88,15 @@ void shard_core::reload(std::shared_ptr<const runtime> fresh) {
 
 void shard_core::classify_commands() {
     const policy& rules = settings_->rules;
+    guarded_dbs_ = 0;
+    for (unsigned db = 0; db < upstream_index_of_db_.size(); ++db)
+        if (guards_channels(settings_->settings, static_cast<int>(db))) guarded_dbs_ |= 1U << db;
     commands.mark([&](const command_spec& spec) {
-        if (rules.must_check(spec)) return 0U;
+        const std::uint32_t guarded = is_layers_command(spec.name) ? command_flag::guarded : 0U;
+        if (rules.must_check(spec)) return guarded;
         const bool plain =
             spec.id == verb::other && !spec.has(command_flag::blocking | command_flag::container);
-        return command_flag::unjudged | (plain ? command_flag::plain : 0U);
+        return guarded | command_flag::unjudged | (plain ? command_flag::plain : 0U);
     });
 }
 
@@ -261,6 +273,7 @@ void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_
                 link& main = shared_link(key_for(db, 2, default_role(), link_lane::main));
                 ask(main, resp::command({"DEL", token}), [](std::string_view) {});
                 ++stats.count.put_backs;
+                receivers.wake(db, what.key);
                 log('i', "put back",
                     {{"db", std::to_string(db)},
                      {"key", what.key},
@@ -272,6 +285,24 @@ void shard_core::put_back(int db, broker::popped what, std::optional<std::int64_
             put_back_retries_.push_back(
                 {db, std::move(what), ttl_ms, attempt + 1, token, now_ + retry_interval});
         });
+}
+
+void shard_core::put_back_later(int db, broker::popped what, std::optional<std::int64_t> ttl_ms) {
+    put_back_retries_.push_back({db, std::move(what), ttl_ms, 0, {}, now_});
+}
+
+bool shard_core::receivers_uncovered() const {
+    return std::any_of(process.uncovered_receivers.begin(), process.uncovered_receivers.end(),
+                       [](const auto& n) { return n.load(std::memory_order_relaxed) > 0; });
+}
+
+void shard_core::wake_receivers(int db, const std::string& key) {
+    receivers.wake(db, key);
+    for (int shard = 0; shard < process.shards; ++shard) {
+        const auto& uncovered = process.uncovered_receivers[static_cast<std::size_t>(shard)];
+        if (shard == index || uncovered.load(std::memory_order_relaxed) == 0) continue;
+        process.post(shard, [db, key](shard_core& other) { other.receivers.wake(db, key); });
+    }
 }
 
 void shard_core::unblock_upstream(link& lease, parked_call* call, bool as_error) {
@@ -291,6 +322,7 @@ parked_call& shard_core::park(session& client, broker::blocking_call call, link_
 
 void shard_core::finish_turn() {
     leases.serve_waiters();
+    receivers.on_turn();
     for (std::size_t i = 0; i < to_resume_.size() && i < resumes_per_turn_max; ++i) {
         session* s = to_resume_[i];
         s->resume_queued_ = false;
@@ -362,6 +394,12 @@ metrics shard_core::snapshot() {
     g.leases_in_use = leases.in_use();
     g.leases_idle = leases.idle();
     g.lease_waiters = leases.waiting();
+    g.channels_receivers = receivers.waiting();
+    g.channels_receiver_connections = receivers.connections();
+    if (index == 0) {
+        g.channels_receives_open = process.receives.size();
+        g.channels_receive_bytes = process.receives.bytes();
+    }
     for (link* l : links()) {
         g.commands_in_flight += l->in_flight();
         if (l->key().lane == link_lane::lease) continue;

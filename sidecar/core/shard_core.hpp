@@ -29,6 +29,7 @@
 #include "sidecar/core/parked_call.hpp"
 #include "sidecar/core/poller.hpp"
 #include "sidecar/core/process_state.hpp"
+#include "sidecar/core/receiver_pool.hpp"
 #include "sidecar/core/slowlog.hpp"
 #include "sidecar/core/stranger_list.hpp"
 #include "sidecar/core/transaction.hpp"
@@ -46,6 +47,15 @@ struct client_address {
     int descriptor = -1;  // shown in CLIENT LIST
 };
 
+// Scripts that upstream is known to have: they may be called by their hash.
+namespace script_mark {
+inline constexpr std::uint8_t cleanup = 1;
+inline constexpr std::uint8_t group_send = 2;
+inline constexpr std::uint8_t flush = 4;
+inline constexpr std::uint8_t pop = 8;
+inline constexpr std::uint8_t put_back = 16;
+}  // namespace script_mark
+
 // One Redis instance as this shard sees it; several dbs may live on one.
 struct upstream {
     redis_url url;
@@ -61,7 +71,8 @@ struct upstream {
     std::optional<time_point> replay_at;  // subscriptions are asked for again
     bool refused = false;                 // wrong password
     bool table_learnt = false;
-    std::string cause;  // of being down
+    std::uint8_t scripts_loaded = 0;  // script_mark, since the last link was lost
+    std::string cause;                // of being down
     std::string version;
     time_point pinged_at{};
     bool ping_outstanding = false;
@@ -113,6 +124,7 @@ public:
     [[nodiscard]] link& shared_link(const link_key& key);
     // The link is set apart for the large reply it is carrying; others get a fresh one.
     void swap_lane(link& busy);
+    [[nodiscard]] link_role default_role() const;
     [[nodiscard]] link_key key_for(int db, int protocol, link_role role, link_lane lane);
     [[nodiscard]] hold_state hold_of(const link& which);
     // Runs a command of the sidecar's own; `done` gets the reply, or an empty text when the connection was
@@ -120,7 +132,15 @@ public:
     void ask(link& over, std::string_view command_bytes, std::function<void(std::string_view reply)> done);
     void put_back(int db, broker::popped what, std::optional<std::int64_t> ttl_ms, int attempt = 0,
                   std::string token = {});
+    // The same from where nothing may be submitted.
+    void put_back_later(int db, broker::popped what, std::optional<std::int64_t> ttl_ms);
     void unblock_upstream(link& lease, parked_call* call, bool as_error);
+
+    // --- channels_redis
+    [[nodiscard]] bool guards(int db) const { return (guarded_dbs_ >> static_cast<unsigned>(db) & 1U) != 0; }
+    // Somewhere receivers wait that no connection waits for.
+    [[nodiscard]] bool receivers_uncovered() const;
+    void wake_receivers(int db, const std::string& key);
 
     // --- parked calls
     parked_call& park(session& client, broker::blocking_call call, link_key key, std::uint16_t command);
@@ -169,6 +189,7 @@ public:
     command_table commands;
     lease_pool leases;
     poller polls;
+    receiver_pool receivers;
     const std::unique_ptr<channel_store> layer_store;  // of the native channel layer
     stranger_list strangers;
     std::string scratch;                  // for a command re-encoded on its way; valid until the next use
@@ -183,7 +204,6 @@ private:
     void learn_commands(upstream& from);
     void classify_commands();
     void open_main_links(const upstream& u);
-    [[nodiscard]] link_role default_role() const;
     [[nodiscard]] bool stands_always(const link& which) const;
     [[nodiscard]] bool make_room(int upstream_index, link_lane lane);
     std::size_t retire_unused_links();
@@ -231,6 +251,7 @@ private:
     bool parked_changed_ = false;
     bool draining_ = false;
     std::uint64_t seed_ = 0;
+    std::uint32_t guarded_dbs_ = 0;
 };
 
 }  // namespace sidecar

@@ -98,6 +98,7 @@ void shard_core::on_link_ready(link& which) {
 void shard_core::on_link_down(link& which, link_fall how, std::string_view cause, handshake_state why) {
     auto& u = *upstreams_[which.key().upstream];
     if (how == link_fall::lost) ++stats.count.links_lost;
+    if (how == link_fall::lost) u.scripts_loaded = 0;
     if (how == link_fall::lost && why == handshake_state::failed) ++stats.count.link_framing_errors;
     if (how != link_fall::closed_by_us && !which.down_since) which.down_since = now_;
     if (why == handshake_state::refused) {
@@ -123,6 +124,7 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
     if (which.key().lane == link_lane::lease && how == link_fall::attempt_failed) {
         leases.pause_until(now_ + lease_pause);
         for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_lease_failed(which);
+        receivers.on_lease_failed(which);
     }
     if (which.key().lane == link_lane::lease && how == link_fall::lost) {
         if (which.holder != nullptr) which.holder->on_lease_down(cause);
@@ -359,7 +361,7 @@ void shard_core::expire_holds() {
 }
 
 bool shard_core::wants_fine_ticks() const {
-    if (!polls.empty() || !put_back_retries_.empty() || leases.waiting() > 0) return true;
+    if (!polls.empty() || receivers.wants_fine_ticks() || !put_back_retries_.empty() || leases.waiting() > 0) return true;
     return std::any_of(links_.begin(), links_.end(),
                        [](const auto& l) { return l->down_since.has_value() || l->retire_when_idle; });
 }
@@ -419,6 +421,7 @@ void shard_core::on_time() {
     }
     expire_holds();
     polls.on_time(now_);
+    receivers.on_time(now_);
     layer_store->on_time(now_);
     for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_time(now_);
     for (auto& l : links_) {

@@ -61,6 +61,7 @@ enum class reply_use : std::uint8_t {
     poison,    // inside MULTI: provoked an error so that EXEC aborts; the client sees our words instead
     exec,      // EXEC's array, with local answers put in place
     sticky,    // WATCH, MULTI, DISCARD, UNWATCH … on a lease: forwarded, then the lease is reconsidered
+    guard,     // of channels_redis, see session_guard.cpp
     blocking,  // the answer of a parked call
     internal,  // asked by the sidecar itself
 };
