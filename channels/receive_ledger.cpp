@@ -67,7 +67,11 @@ receive_ledger::cleanup_verdict receive_ledger::cleanup(std::string_view key, re
             continue;
         }
         note_settled(it->what.member);
-        ++verdict.returned;
+        if (all_over || it->confirmed_by != 0) {
+            ++verdict.in_flight;
+        } else {
+            verdict.unconfirmed.push_back(it->what);
+        }
         it = erase(q, it);
     }
     return verdict;
@@ -148,13 +152,6 @@ void receive_ledger::forget(std::string_view key, std::string_view member) {
     queue* q = find(key);
     if (q == nullptr) return;
     if (const auto it = find_member(*q, member); it != q->entries.end()) erase(*q, it);
-}
-
-std::vector<std::string> receive_ledger::members(std::string_view key) {
-    std::vector<std::string> found;
-    if (const queue* q = find(key))
-        for (const entry& e : q->entries) found.push_back(e.what.member);
-    return found;
 }
 
 void receive_ledger::sweep(std::int64_t now_ms) {

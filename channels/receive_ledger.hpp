@@ -1,7 +1,7 @@
 #pragma once
-// The messages that channels_redis has popped and is still working on. Each stands in K$inflight upstream
-// from its pop until its receive is over, so nothing is lost when this table is; the table says whose a
-// message is:
+// The messages that channels_redis has popped and is still working on. One of a process's queue (K!) stands
+// in K!$inflight from its pop until its receive is over, and nothing is lost when this table is; one of a
+// normal channel only from its confirmation on. The table says whose a message is:
 //
 //   delivered() ──→ confirm() ──→ clean(): the application has it; exactly this message is to be removed
 //        │              └─ the next cleanup by its reader: the receive was cancelled, the message goes back
@@ -42,7 +42,8 @@ public:
 
     struct cleanup_verdict {
         bool forward = true;
-        std::size_t returned = 0;  // messages that it brings back
+        std::size_t in_flight = 0;         // messages that it brings back
+        std::vector<message> unconfirmed;  // of a normal channel: they are in no place upstream
     };
     cleanup_verdict cleanup(std::string_view key, receiver_id by, std::int64_t now_ms);
 
@@ -65,9 +66,6 @@ public:
     [[nodiscard]] bool take_orphan(std::string_view key, std::string_view member);
     // Its reply never left: it goes back at once.
     void forget(std::string_view key, std::string_view member);
-
-    // What is being worked on.
-    [[nodiscard]] std::vector<std::string> members(std::string_view key);
 
     // Forgets queues without cleanups for a while, with what is noted of them.
     void sweep(std::int64_t now_ms);

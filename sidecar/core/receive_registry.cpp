@@ -68,11 +68,6 @@ void receive_registry::forget(int db, std::string_view key, std::string_view mem
     ledger_.forget(place(db, key), member);
 }
 
-std::vector<std::string> receive_registry::members(int db, std::string_view key) {
-    const guard lock(mutex_);
-    return ledger_.members(place(db, key));
-}
-
 void receive_registry::sweep(std::int64_t now_ms) {
     const guard lock(mutex_);
     ledger_.sweep(now_ms);

@@ -31,7 +31,6 @@ public:
     [[nodiscard]] std::vector<orphan> receiver_gone(ledger::receiver_id who);
     [[nodiscard]] bool take_orphan(int db, std::string_view key, std::string_view member);
     void forget(int db, std::string_view key, std::string_view member);
-    [[nodiscard]] std::vector<std::string> members(int db, std::string_view key);
     void sweep(std::int64_t now_ms);
     [[nodiscard]] std::size_t size();
     [[nodiscard]] std::size_t bytes();

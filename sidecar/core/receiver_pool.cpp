@@ -29,7 +29,7 @@ constexpr std::size_t orphans_max = 100'000;
 // Of a key that comes to be again; channels_redis's own default, when nothing tells.
 constexpr std::int64_t queue_ttl_ms = 60'000;
 
-// KEYS: K, K$inflight. Takes the lowest message of K and notes it in K$inflight, which lives as long as K
+// KEYS: K!, K!$inflight. Takes the lowest message of K and notes it in K$inflight, which lives as long as K
 // would have.
 constexpr std::string_view pop_script = R"(local ttl = redis.call('PTTL', KEYS[1])
 local taken = redis.call('ZPOPMIN', KEYS[1])
@@ -39,50 +39,13 @@ if ttl <= 0 then ttl = 60000 end
 if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], ttl) end
 return taken)";
 
-// KEYS: K, K$inflight. ARGV: "only" or "but", members. Moves those members, or all but those, back to K.
-constexpr std::string_view put_back_script = R"(local named = {}
-for i = 2, #ARGV do named[ARGV[i]] = true end
-local ttl = redis.call('PTTL', KEYS[2])
-local held = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
-local moved = 0
-for i = 1, #held, 2 do
-  if (named[held[i]] or false) == (ARGV[1] == 'only') then
-    redis.call('ZREM', KEYS[2], held[i])
-    redis.call('ZADD', KEYS[1], held[i + 1], held[i])
-    moved = moved + 1
-  end
-end
-if moved > 0 and redis.call('PTTL', KEYS[1]) == -1 then
-  if ttl <= 0 then ttl = 60000 end
-  redis.call('PEXPIRE', KEYS[1], ttl)
-end
-return moved)";
-
-struct own_script {
-    std::string_view text;
-    std::string hash;
-    std::uint8_t mark;
-};
-
-const own_script& script_of(bool pops) {
-    static const own_script pop{pop_script, channels::sha1_hex(pop_script), script_mark::pop};
-    static const own_script back{put_back_script, channels::sha1_hex(put_back_script), script_mark::put_back};
-    return pops ? pop : back;
-}
-
-std::string call_of(std::string_view verb, std::string_view script, std::string_view key,
-                    const std::vector<std::string>& args) {
-    const std::string inflight = channels::inflight_key(key);
-    std::vector<std::string_view> words{verb, script, "2", key, inflight};
-    words.insert(words.end(), args.begin(), args.end());
-    std::string out;
-    resp::append_command(out, words);
-    return out;
-}
-
 std::optional<message> read_pair(const resp::value& pair) {
     if (!pair.is_aggregate() || pair.items.size() != 2 || !pair.items[0].is_text()) return std::nullopt;
     return message{pair.items[0].text, pair.items[1].text};
+}
+
+broker::popped popped_from(std::string_view key, const message& what) {
+    return {std::string(key), broker::popped::where::sorted_set, {what.member}, {what.score}};
 }
 
 std::int64_t milliseconds_of(time_point now) {
@@ -212,25 +175,25 @@ void receiver_pool::wake(int db, std::string_view key) {
     if (q != nullptr && !q->line.empty() && q->covered == 0) ask(name);
 }
 
-void receiver_pool::run(int db, script which, std::string_view key, std::vector<std::string> args,
-                        std::function<void(std::string_view)> done) {
-    const own_script& s = script_of(which == script::pop);
+void receiver_pool::pop(int db, const std::string& key, std::function<void(std::string_view)> done) {
+    if (!channels::has_one_reader(key))
+        return shard_.ask(main_link(db), resp::command({"ZPOPMIN", key}), std::move(done));
+    static const std::string hash = channels::sha1_hex(pop_script);
+    const std::string inflight = channels::inflight_key(key);
     auto& up = shard_.upstream_of(db);
-    if ((up.scripts_loaded & s.mark) == 0) {
-        shard_.ask(main_link(db), call_of("EVAL", s.text, key, args),
-                   [&up, mark = s.mark, done = std::move(done)](std::string_view reply) {
-                       if (!reply.empty() && reply.front() != '-') up.scripts_loaded |= mark;
+    if ((up.scripts_loaded & script_mark::pop) == 0) {
+        shard_.ask(main_link(db), resp::command({"EVAL", pop_script, "2", key, inflight}),
+                   [&up, done = std::move(done)](std::string_view reply) {
+                       if (!reply.empty() && reply.front() != '-') up.scripts_loaded |= script_mark::pop;
                        done(reply);
                    });
         return;
     }
-    const std::string bytes = call_of("EVALSHA", s.hash, key, args);
-    shard_.ask(main_link(db), bytes,
-               [this, &up, mark = s.mark, db, which, key = std::string(key), args = std::move(args),
-                done = std::move(done)](std::string_view reply) mutable {
+    shard_.ask(main_link(db), resp::command({"EVALSHA", hash, "2", key, inflight}),
+               [this, &up, db, key, done = std::move(done)](std::string_view reply) mutable {
                    if (!reply.starts_with("-NOSCRIPT")) return done(reply);
-                   up.scripts_loaded &= static_cast<std::uint8_t>(~mark);
-                   run(db, which, key, std::move(args), std::move(done));
+                   up.scripts_loaded &= static_cast<std::uint8_t>(~script_mark::pop);
+                   pop(db, key, std::move(done));
                });
 }
 
@@ -240,17 +203,15 @@ void receiver_pool::ask(const std::string& name) {
         q.ask_again = true;
         return;
     }
+    if (q.look_again && !main_link(q.db).ready()) return;
+    if (q.look_again) return tell_nil(q.db, q.key);
     ++q.asking;
     q.stale = q.ask_again = false;
-    if (std::exchange(q.recover, false)) {
-        std::vector<std::string> args{"but"};
-        for (auto& member : shard_.process.receives.members(q.db, q.key)) args.push_back(std::move(member));
-        run(q.db, script::put_back, q.key, std::move(args), [](std::string_view) {});
-    }
-    run(q.db, script::pop, q.key, {}, [this, name](std::string_view reply) { on_asked(name, reply); });
+    const std::uint64_t for_whom = q.line.empty() ? 0 : q.line.front().who->id();
+    pop(q.db, q.key, [this, name, for_whom](std::string_view reply) { on_asked(name, for_whom, reply); });
 }
 
-void receiver_pool::on_asked(const std::string& name, std::string_view reply) {
+void receiver_pool::on_asked(const std::string& name, std::uint64_t for_whom, std::string_view reply) {
     queue& q = *find(name);
     --q.asking;
     const auto value = resp::parse_value(reply);
@@ -259,11 +220,12 @@ void receiver_pool::on_asked(const std::string& name, std::string_view reply) {
                          reply.starts_with("-MASTERDOWN") || reply.starts_with("-READONLY");
     if (!value || not_now) {
         q.stale = true;
-        q.recover = q.recover || !value;
+        if (!value && channels::has_one_reader(q.key)) q.look_again = true;
+        if (!value && !channels::has_one_reader(q.key)) ++shard_.stats.count.pops_unknown;
     } else if (value->type == resp::kind::error) {
         tell_all(q, std::string(reply));
     } else if (auto taken = read_pair(*value)) {
-        deliver(q, std::move(*taken));
+        deliver(q, std::move(*taken), for_whom);
         if (!q.line.empty()) ask(name);
     } else if (q.ask_again && !q.line.empty()) {
         ask(name);
@@ -277,51 +239,67 @@ void receiver_pool::tell_all(queue& q, const std::string& error) {
     for (const place& p : line) p.who->on_receive_over(error);
 }
 
-void receiver_pool::deliver(queue& q, message what) {
-    if (q.line.empty()) return give_back(q.db, q.key, what);
-    session* who = q.line.front().who;
+// `for_whom` waited when it was popped. Another reader of a process's queue may have cleaned up meanwhile:
+// the message then stands in the queue again and must not be given to him.
+void receiver_pool::deliver(queue& q, message what, std::uint64_t for_whom) {
+    session* who = q.line.empty() ? nullptr : q.line.front().who;
+    if (who == nullptr || (channels::has_one_reader(q.key) && who->id() != for_whom))
+        return give_back(q.db, q.key, what);
     q.line.pop_front();
     --waiting_;
     who->on_received(q.db, q.key, std::move(what));
 }
 
-// The queue outlives the call: whoever gets the message may take the last place with him.
+// Noted in K!$inflight before anybody sees it.
 void receiver_pool::reserve(const std::string& name, message what) {
     queue& q = *find(name);
+    const std::uint64_t for_whom = q.line.front().who->id();
     ++q.asking;
     const std::string inflight = channels::inflight_key(q.key);
     link& over = main_link(q.db);
-    shard_.ask(
-        over, resp::command({"ZADD", inflight, what.score, what.member}),
-        [this, name, what](std::string_view reply) mutable {
-            queue& at = *find(name);
-            --at.asking;
-            if (reply.empty() || reply.front() == '-') {
-                broker::popped lost{at.key, broker::popped::where::sorted_set, {what.member}, {what.score}};
-                shard_.put_back_later(at.db, std::move(lost), queue_ttl_ms);
-                at.stale = true;
-            } else {
-                deliver(at, std::move(what));
-                if (!at.line.empty()) ask(name);
-            }
-            tidy(name);
-        });
+    shard_.ask(over, resp::command({"ZADD", inflight, what.score, what.member}),
+               [this, name, what, for_whom](std::string_view reply) mutable {
+                   queue& at = *find(name);
+                   --at.asking;
+                   if (reply.empty() || reply.front() == '-') {
+                       put_back_later(at, what);
+                       at.stale = true;
+                   } else {
+                       deliver(at, std::move(what), for_whom);
+                       if (!at.line.empty()) ask(name);
+                   }
+                   tidy(name);
+               });
     shard_.ask(over, resp::command({"PEXPIRE", inflight, std::to_string(queue_ttl_ms), "NX"}),
                [](std::string_view) {});
 }
 
+// From where nothing may be submitted.
+void receiver_pool::put_back_later(const queue& q, const message& what) {
+    shard_.put_back_later(q.db, popped_from(q.key, what), queue_ttl_ms);
+}
+
 void receiver_pool::give_back(int db, std::string_view key, const message& what) {
+    ++shard_.stats.count.channels_put_backs;
     shard_.process.receives.forget(db, key, what.member);
-    run(db, script::put_back, key, {"only", what.member},
-        [this, db, key = std::string(key), what](std::string_view reply) {
-            if (reply.empty() || reply.front() != ':') {
-                // In K$inflight in any case, from where the next cleanup takes it.
-                ++shard_.stats.count.put_backs_failed;
-                return;
-            }
-            if (reply != ":0\r\n") ++shard_.stats.count.channels_put_backs;
-            wake(db, key);
-        });
+    if (!channels::has_one_reader(key)) return shard_.put_back(db, popped_from(key, what), queue_ttl_ms);
+    const std::string name(key);
+    for (int shard = 0; shard < shard_.process.shards; ++shard)
+        shard_.process.post(shard, [db, name](shard_core& s) { s.receivers.nudge(db, name); });
+}
+
+void receiver_pool::nudge(int db, std::string_view key) {
+    const queue* q = find(name_of(db, key));
+    if (q != nullptr && !q->line.empty()) tell_nil(db, key);
+}
+
+void receiver_pool::tell_nil(int db, std::string_view key) {
+    const std::string name = name_of(db, key);
+    queue& q = *find(name);
+    q.look_again = false;
+    shard_.stats.count.channels_early_nils += q.line.size();
+    tell_all(q, {});
+    tidy(name);
 }
 
 void receiver_pool::adopt(int db, channels::receive_ledger::orphan what) {
@@ -362,11 +340,15 @@ void receiver_pool::on_shared_reply(int db, std::string_view reply) {
     if (!taken) return;
     const std::string& key = value->items[0].text;
     const std::string name = name_of(db, key);
-    const queue* q = find(name);
-    if (q != nullptr && !q->line.empty()) return reserve(name, std::move(*taken));
+    queue* q = find(name);
+    if (q != nullptr && !q->line.empty()) {
+        if (channels::has_one_reader(key)) return reserve(name, std::move(*taken));
+        deliver(*q, std::move(*taken), 0);
+        if (!q->line.empty()) ask(name);
+        return tidy(name);
+    }
     ++shard_.stats.count.channels_put_backs;
-    broker::popped nobodys{key, broker::popped::where::sorted_set, {taken->member}, {taken->score}};
-    shard_.put_back(db, std::move(nobodys), queue_ttl_ms);
+    shard_.put_back(db, popped_from(key, *taken), queue_ttl_ms);
 }
 
 std::vector<receiver_pool::queue*> receiver_pool::uncovered_of_one_db() {

@@ -1,12 +1,18 @@
 #pragma once
 // Receivers of channels_redis's core layer that wait for a message, of one shard. They hold no connection:
 //
-//   add() ─→ asked at once by a script that takes the lowest message of K and notes it in K$inflight
+//   add() ─→ asked at once for the lowest message
 //     │ nothing there: one of a few leased connections waits by BZMPOP for up to keys_max queues together
 //     │ more queues than that, or no lease: asked in turn, a bounded number every 50 ms
 //     └ deadline (before the client's own socket timeout) ─→ nil
 //
-// Receivers of one queue are served in the order they came. What comes when nobody waits any more goes back.
+// Receivers of one queue are served in the order they came.
+//
+// A process's queue K! has one reader with one receive at a time, which begins by putting back what stands in
+// K!$inflight. There a message is noted in the same step that takes it, so it outlives whatever dies; one
+// that comes for somebody who is gone is left there, and whoever waits by then is told nil, so that he looks.
+// A normal channel's readers share K$inflight: what is popped from it is kept in memory until it is
+// confirmed.
 
 #include <cstdint>
 #include <deque>
@@ -66,9 +72,12 @@ public:
     void remove(session& who, int db, std::string_view key);
     // Something was put into the queue.
     void wake(int db, std::string_view key);
-    // A message popped for somebody who never got it.
+    // Something was left in K$inflight.
+    void nudge(int db, std::string_view key);
+    // A message popped for somebody who never got it, or whose receive was given up.
     void give_back(int db, std::string_view key, const channels::receive_ledger::message& what);
-    // Its popping connection is closed; unless another confirms it soon it goes back.
+    // The popping connection of a normal channel's message is closed; unless another confirms it soon it goes
+    // back.
     void adopt(int db, channels::receive_ledger::orphan what);
 
     void on_turn();
@@ -91,11 +100,11 @@ private:
         int db = 0;
         std::string key;
         std::deque<place> line;
-        int asking = 0;          // scripts under way
-        bool ask_again = false;  // something came meanwhile
-        bool recover = false;    // a script's answer was lost: what it took stands in K$inflight
-        bool stale = false;      // not asked since the connection was lost
-        int covered = 0;         // shared waits that name it
+        int asking = 0;           // scripts under way
+        bool ask_again = false;   // something came meanwhile
+        bool look_again = false;  // a pop's answer was lost: what it took stands in K$inflight
+        bool stale = false;       // not asked since the connection was lost
+        int covered = 0;          // shared waits that name it
         // Somebody waits and nothing is under way for it.
         [[nodiscard]] bool uncovered() const { return !line.empty() && asking == 0 && covered == 0; }
     };
@@ -109,15 +118,16 @@ private:
     static std::string name_of(int db, std::string_view key);
     [[nodiscard]] queue* find(const std::string& name);
     void ask(const std::string& name);
-    void on_asked(const std::string& name, std::string_view reply);
+    void on_asked(const std::string& name, std::uint64_t for_whom, std::string_view reply);
     void reserve(const std::string& name, channels::receive_ledger::message what);
-    void deliver(queue& q, channels::receive_ledger::message what);
+    void deliver(queue& q, channels::receive_ledger::message what, std::uint64_t for_whom);
+    void put_back_later(const queue& q, const channels::receive_ledger::message& what);
     [[nodiscard]] link& main_link(int db);
     void tidy(const std::string& name);
     void tell_all(queue& q, const std::string& error);
-    enum class script : std::uint8_t { pop, put_back };
-    void run(int db, script which, std::string_view key, std::vector<std::string> args,
-             std::function<void(std::string_view)> done);
+    void pop(int db, const std::string& key, std::function<void(std::string_view)> done);
+    // Nil for whoever waits: he cleans up and comes again.
+    void tell_nil(int db, std::string_view key);
     void issue_wait(time_point now);
     void poll_some();
     void settle_orphans(time_point now);

@@ -157,8 +157,9 @@ session::step session::guard_script(const command& c, const channels::layer_comm
     if (layer.step == layer_step::cleanup) {
         const auto verdict =
             shard_.process.receives.cleanup(database_, layer.key, id_, milliseconds_of(shard_.now()));
-        returned = verdict.returned;
+        returned = verdict.in_flight;
         shard_.stats.count.channels_put_backs += returned;
+        for (const auto& what : verdict.unconfirmed) shard_.receivers.give_back(database_, layer.key, what);
         if (!verdict.forward) {
             ++shard_.stats.count.channels_cleanups_withheld;
             std::string nil;
@@ -258,7 +259,8 @@ void session::leave_receives() {
     if (!guarded_receiver_) return;
     guarded_receiver_ = false;
     for (auto& orphan : shard_.process.receives.receiver_gone(id_))
-        shard_.receivers.adopt(orphan.db, std::move(orphan.what));
+        if (!channels::has_one_reader(orphan.what.key))
+            shard_.receivers.adopt(orphan.db, std::move(orphan.what));
 }
 
 }  // namespace sidecar

@@ -53,7 +53,6 @@ inline constexpr std::uint8_t cleanup = 1;
 inline constexpr std::uint8_t group_send = 2;
 inline constexpr std::uint8_t flush = 4;
 inline constexpr std::uint8_t pop = 8;
-inline constexpr std::uint8_t put_back = 16;
 }  // namespace script_mark
 
 // One Redis instance as this shard sees it; several dbs may live on one.
