@@ -334,10 +334,10 @@ void receiver_pool::on_shared_reply(int db, std::string_view reply) {
         issue_from_ = shard_.now() + pause_after_error;
         return;
     }
-    issue_from_ = shard_.now();
     if (!value->is_aggregate() || value->items.size() != 2 || value->items[1].items.size() != 1) return;
     auto taken = read_pair(value->items[1].items[0]);
     if (!taken) return;
+    issue_from_ = shard_.now();
     const std::string& key = value->items[0].text;
     const std::string name = name_of(db, key);
     queue* q = find(name);

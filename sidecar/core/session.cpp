@@ -182,29 +182,6 @@ void session::on_broken() {
     if (disposable()) shard_.dispose_later(*this);
 }
 
-// Hands back what it holds beyond its own memory.
-void session::let_go() {
-    for (auto& pop : unsent_pops_) {
-        if (output_.sent_total() > pop.begins_at) continue;
-        if (pop.in_flight) {
-            shard_.receivers.give_back(pop.database, pop.what.key,
-                                       {pop.what.elements.front(), pop.what.scores.front()});
-        } else {
-            shard_.put_back(pop.database, std::move(pop.what), pop.ttl_ms);
-        }
-    }
-    unsent_pops_.clear();
-    leave_receives();
-    if (parked_ != nullptr) {
-        parked_->abandon();
-        parked_ = nullptr;
-    }
-    shard_.leases.stop_waiting(*this);
-    if (lease_ != nullptr) end_lease(false);
-    unsubscribe_all();
-    shard_.resume_publishers();
-}
-
 // --- output
 
 void session::append_output(std::string_view bytes) {

@@ -210,6 +210,7 @@ private:
     void on_subscription_change(upstream& from, channels::name_kind kind, std::string_view verb,
                                 std::string_view topic);
     void deliver_messages(upstream& from);
+    void tell_of_outage(upstream& u, std::string_view channel, const std::string& type);
     void watch_health(upstream& u);
     void expire_holds();
     void sweep();

@@ -121,6 +121,13 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
     if (how != link_fall::closed_by_us && which.key().lane != link_lane::lease && !which.retire_when_idle)
         which.open_now();
     if (which.key().lane == link_lane::subscription) drop_subscriptions_state(u);
+    if (which.key().lane == link_lane::subscription && how == link_fall::lost) {
+        std::vector<std::string> names;
+        u.subscriptions.each([&](name_kind kind, const std::string& name, const auto& topic) {
+            if (kind == name_kind::channel && !topic.members.empty()) names.push_back(name);
+        });
+        for (const auto& name : names) tell_of_outage(u, name, settings_->settings.channels_on_disconnect);
+    }
     if (which.key().lane == link_lane::lease && how == link_fall::attempt_failed) {
         leases.pause_until(now_ + lease_pause);
         for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_lease_failed(which);
@@ -243,7 +250,32 @@ void shard_core::on_subscription_change(upstream& from, name_kind kind, std::str
     if (from.confirmed.emplace(kind, topic).second) process.registry.add_upstream(from.index, kind, topic, 1);
     const auto waiters = from.subscriptions.on_confirmed(kind, topic);
     if (from.subscriptions.ready(kind, topic)) end_pending(from, kind, std::string(topic));
+    // A name that has members is confirmed again after an outage only.
+    const auto* t = from.subscriptions.find(kind, topic);
+    if (kind == name_kind::channel && t != nullptr && !t->members.empty())
+        tell_of_outage(from, topic, settings_->settings.channels_on_reconnect);
     for (auto* waiter : waiters) as_session(waiter)->on_subscription_ready();
+}
+
+// A message of the sidecar's own to a consumer of channels_redis's pub/sub layer, whose own events for this
+// are never sent. Its serialisation is msgpack: a map with the one text.
+void shard_core::tell_of_outage(upstream& u, std::string_view channel, const std::string& type) {
+    constexpr std::string_view consumer_prefix = "asgispecific.";
+    constexpr std::size_t short_text_max = 31;
+    if (type.empty() || settings_->settings.channels != channels_mode::guard) return;
+    if (!starts_with(channel, consumer_prefix)) return;
+    std::string message("\x81\xa4type");
+    if (type.size() > short_text_max) message += '\xd9';
+    message += static_cast<char>(type.size() > short_text_max ? type.size() : 0xa0 + type.size());
+    message += type;
+    std::string frame;
+    resp::append_push_header(frame, 3);
+    resp::append_bulk(frame, "message");
+    resp::append_bulk(frame, channel);
+    resp::append_bulk(frame, message);
+    ++stats.count.channels_outage_events;
+    on_subscription_push(u, frame);
+    deliver_messages(u);
 }
 
 void shard_core::deliver_messages(upstream& from) {
@@ -361,7 +393,8 @@ void shard_core::expire_holds() {
 }
 
 bool shard_core::wants_fine_ticks() const {
-    if (!polls.empty() || receivers.wants_fine_ticks() || !put_back_retries_.empty() || leases.waiting() > 0) return true;
+    if (!polls.empty() || receivers.wants_fine_ticks() || !put_back_retries_.empty() || leases.waiting() > 0)
+        return true;
     return std::any_of(links_.begin(), links_.end(),
                        [](const auto& l) { return l->down_since.has_value() || l->retire_when_idle; });
 }

@@ -36,10 +36,13 @@ class Race:
     async def receive_and_cancel(self, channel, during):
         """A receive that is cancelled while `during` runs."""
         receiving = asyncio.create_task(self.layer.receive(channel))
-        await asyncio.sleep(self.random.uniform(0, 0.002))
+        await asyncio.sleep(self.random.uniform(0, 0.004))
         other = asyncio.create_task(during)
-        await asyncio.sleep(self.random.uniform(0, 0.006))
-        receiving.cancel()
+        await asyncio.sleep(self.random.uniform(0, 0.005))
+        # A cancellation that comes just when something inside is done may be swallowed there.
+        while not receiving.done():
+            receiving.cancel()
+            await asyncio.wait([receiving], timeout=0.5)
         outcomes = await asyncio.gather(receiving, other, return_exceptions=True)
         if isinstance(outcomes[0], asyncio.CancelledError):
             self.cancelled += 1
@@ -52,7 +55,7 @@ class Race:
         while True:
             try:
                 message = await asyncio.wait_for(self.layer.receive(channel), QUIET_SECONDS)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return
             self.got.append(message["n"])
 
