@@ -15,6 +15,7 @@ import sys
 from channels_redis.core import RedisChannelLayer
 
 QUIET_SECONDS = 1.5
+TRIES_MAX = 2_000
 WHOLE_SECONDS = 60
 
 
@@ -61,7 +62,7 @@ class Race:
 
     async def own(self):
         channel = await self.layer.new_channel()
-        for _ in range(self.cancels):
+        while self.cancelled < self.cancels and self.sent < TRIES_MAX:
             await self.receive_and_cancel(channel, self.send(channel))
         await self.drain(channel)
 

@@ -23,7 +23,7 @@ def test_raced_cancellation_loses_and_doubles_nothing(site, program, environment
     through = raced(program, environment, site.url(), scenario)
     direct = raced(program, environment, site.direct_url, scenario)
     print(f"\n{environment.value}, {scenario}: through the guard {through}\n   without it {direct}")
-    assert through["cancelled"] > CANCELS / 4, "the race was not run"
+    assert through["cancelled"] >= CANCELS, "the race was not run"
     assert (through["lost"], through["duplicated"], through["errors"]) == (0, 0, [])
 
 
