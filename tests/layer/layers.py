@@ -96,7 +96,7 @@ def row(**broken):
     A reason that is a Race need not fail every time."""
 
     def marked(kind):
-        reason = broken.get(kind.name) or (Race("comes") if kind is Kind.native else None)
+        reason = broken.get(kind.name)
         marks = [pytest.mark.xfail(reason=reason, strict=not isinstance(reason, Race))] if reason else []
         return pytest.param(kind, marks=marks, id=kind.name)
 

@@ -138,7 +138,6 @@ def test_processes_that_went_leave_nothing_behind(site):
     run(scenario, Kind.native, site)
 
 
-@pytest.mark.xfail(reason="the guard comes")
 def test_a_core_group_over_its_capacity_is_counted(site):
     async def scenario(layers):
         sender, slow = layers(capacity=2), layers(capacity=2)

@@ -11,7 +11,6 @@ from layer.app.crowd import Crowd, Table
 from layer.app.servers import Deployment, Server
 from layer.layers import Kind, nothing_waits, numbers, run
 
-pytestmark = pytest.mark.xfail(reason="the nodes come")
 ONE, OTHER = (0,), (1,)
 LATE_SECONDS = 20
 
@@ -91,6 +90,7 @@ def test_capacity_is_that_of_the_home_node(on_two_nodes):
     on_two_nodes(scenario)
 
 
+@pytest.mark.xfail(reason="what another node delivered is not always told")
 def test_both_count_the_same_members_and_tell_what_became_of_a_message(on_two_nodes):
     async def scenario(layers):
         pair = [layers(ONE), layers(OTHER)]
@@ -109,6 +109,7 @@ def test_both_count_the_same_members_and_tell_what_became_of_a_message(on_two_no
     on_two_nodes(scenario)
 
 
+@pytest.mark.xfail(reason="what a process was given before the flush may still come")
 def test_flush_holds_on_both(on_two_nodes):
     async def scenario(layers):
         pair = [layers(ONE), layers(OTHER)]
