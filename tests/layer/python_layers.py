@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 
 import pytest
 import redis
@@ -17,9 +18,14 @@ class NativeLayers:
     def __init__(self, *urls):
         self.urls = urls
         self.made = []
+        self.prefix = f"test{uuid.uuid4().hex[:8]}"
 
     def __call__(self, *urls, **options):
-        self.made.append(SidecarChannelLayer(hosts=list(urls or self.urls), **{**OPTIONS, **options}))
+        self.made.append(
+            SidecarChannelLayer(
+                hosts=list(urls or self.urls), **{**OPTIONS, "prefix": self.prefix, **options}
+            )
+        )
         return self.made[-1]
 
     async def close(self):

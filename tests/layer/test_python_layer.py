@@ -279,6 +279,7 @@ def test_flush(scenario):
         await one.flush()
         assert await one.group_count("g") == 0
         await one.group_send("g", {"type": "old"})
+        await becomes_true(lambda: other.stats()["held"] == other.stats()["memberships"] == 0)
         for layer, name in ((one, channel), (other, theirs), (one, "normal")):
             await receives_nothing(layer, name)
 
@@ -332,7 +333,7 @@ def test_receivers_of_one_message_share_nothing(scenario):
 
 def test_layers_of_other_prefixes_are_apart(scenario):
     async def body(layers):
-        one, other = layers(prefix="one"), layers(prefix="other")
+        one, other = layers(prefix=f"{layers.prefix}a"), layers(prefix=f"{layers.prefix}b")
         await one.send("jobs", {"n": 1})
         await other.send("jobs", {"n": 2})
         assert await numbers(one, "jobs", 1) == [1]

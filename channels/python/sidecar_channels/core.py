@@ -61,6 +61,9 @@ class Core:
         self.send_seconds = seconds
         self.returned = 0
         self._capacity = capacity
+        least = min([limits.capacity, *(most for _, _, most in limits.rules)])
+        self._scarce = max(1, least // 2)
+        """Messages that may be on their way to being acknowledged without a sender finding no room."""
         self._processes: dict[str, Process] = {}
         self._link: Link | None = None
         self._link_node = ""
@@ -298,7 +301,8 @@ class Core:
             else:
                 return
         for process in self.processes():
-            if process.mailbox.reported > process.mailbox.held:
+            behind = process.seen - process.reported_seen
+            if process.mailbox.reported > process.mailbox.held or behind >= self._scarce:
                 self._report(self._link, process)
                 if not self._unsure:
                     self.engine.loop.call_later(CONFIRM_SECONDS, self._confirm_held)
@@ -306,6 +310,7 @@ class Core:
 
     def _report(self, link: Link, process: Process) -> None:
         held = process.mailbox.reported = process.mailbox.held
+        process.reported_seen = process.seen
         deadline = self.engine.loop.time() + self.send_seconds
         command = ("CH.ACK", process.name, process.seen, "HELD", held)
         link.submit(Call(command, Retry.POINTLESS, deadline, _ignore))

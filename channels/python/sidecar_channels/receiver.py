@@ -40,6 +40,8 @@ class Process:
         self.active: dict[str, float] = {}
         """Channel in groups → when it was last seen in use, in seconds of the engine's loop."""
         self.seen = 0
+        self.reported_seen = 0
+        """What was acknowledged on the command connection, ahead of what is sent there next."""
         self.epoch = ""
         self.duplicates = 0
         self.served = False
@@ -49,7 +51,7 @@ class Process:
         """Sequence numbers of another epoch start anew."""
         if welcome.epoch != self.epoch:
             self.epoch = welcome.epoch
-            self.seen = 0
+            self.seen = self.reported_seen = 0
 
     def deliver(self, entries: list[Entry]) -> list[Waiter]:
         """Into the queues; what was seen before is dropped. Returns who is to be woken."""
