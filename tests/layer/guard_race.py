@@ -40,7 +40,7 @@ class Race:
         await asyncio.sleep(self.random.uniform(0, 0.004))
         other = asyncio.create_task(during)
         await asyncio.sleep(self.random.uniform(0, 0.005))
-        # A cancellation that comes just when something inside is done may be swallowed there.
+        # redis-py 8 sends under asyncio.wait_for, which may swallow a cancellation up to Python 3.11.
         while not receiving.done():
             receiving.cancel()
             await asyncio.wait([receiving], timeout=0.5)
