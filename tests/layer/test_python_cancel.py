@@ -67,7 +67,9 @@ def test_raced_cancels(scenario, kind):
         await sending
         assert cancelled >= CANCELS
         for channel in channels:
-            assert got[channel] == list(range(each))
+            # What a receiver of a normal channel left behind goes back, behind what has come since.
+            in_order = got[channel] if kind == "specific" else sorted(got[channel])
+            assert in_order == list(range(each))
             await receives_nothing(reader, channel)
 
     scenario(body)
