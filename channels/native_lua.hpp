@@ -1,7 +1,7 @@
 #pragma once
 // The Lua texts of the native channel layer. Keys of a layer begin with base = "__sidecar:ch:<prefix>:".
 //
-//   homes, nodes, dead   of the db: "prefix owner" → node, and " node" of whoever is registered; nodes by last
+//   homes, nodes, dead   of the db: "prefix owner" → node, and " node" of who is registered; nodes by last
 //                        heartbeat; nodes nobody hears
 //   np:<node>            of the db: the node's processes by their grace time
 //   g:<group>            channels by the time their membership ends
