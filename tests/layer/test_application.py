@@ -14,6 +14,7 @@ from layer.app.servers import Deployment, Server
 from layer.layers import Kind
 
 OUTAGE_SECONDS = 0.5
+MARKS = {Kind.pubsub: pytest.mark.xfail(reason="a PUBLISH may pass the replay of subscriptions after a loss")}
 CONNECTIONS = 500
 CAPACITY = 5000  # that nothing is dropped for a full queue: dropping is no loss to be measured here
 
@@ -43,8 +44,7 @@ def run_chat(server, kind, url, redis, directory):
 
 @pytest.mark.parametrize("server", list(Server), ids=lambda each: each.value)
 @pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, id=kind.name, marks=pytest.mark.xfail(reason="is not cured yet")) for kind in Kind],
+    "kind", [pytest.param(kind, id=kind.name, marks=MARKS.get(kind, ())) for kind in Kind]
 )
 def test_a_chat_outlives_two_losses_of_redis(site, server, kind, tmp_path, capsys):
     kind.layer_class()
