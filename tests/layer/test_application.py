@@ -15,6 +15,7 @@ from layer.layers import Kind
 
 OUTAGE_SECONDS = 0.5
 MARKS = {Kind.pubsub: pytest.mark.xfail(reason="a PUBLISH may pass the replay of subscriptions after a loss")}
+KINDS = [pytest.param(kind, id=kind.name, marks=MARKS.get(kind, ())) for kind in Kind]
 CONNECTIONS = 500
 CAPACITY = 5000  # that nothing is dropped for a full queue: dropping is no loss to be measured here
 

@@ -90,7 +90,6 @@ def test_capacity_is_that_of_the_home_node(on_two_nodes):
     on_two_nodes(scenario)
 
 
-@pytest.mark.xfail(reason="what another node delivered is not always told")
 def test_both_count_the_same_members_and_tell_what_became_of_a_message(on_two_nodes):
     async def scenario(layers):
         pair = [layers(ONE), layers(OTHER)]
@@ -109,7 +108,6 @@ def test_both_count_the_same_members_and_tell_what_became_of_a_message(on_two_no
     on_two_nodes(scenario)
 
 
-@pytest.mark.xfail(reason="what a process was given before the flush may still come")
 def test_flush_holds_on_both(on_two_nodes):
     async def scenario(layers):
         pair = [layers(ONE), layers(OTHER)]

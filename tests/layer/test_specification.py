@@ -31,7 +31,6 @@ UNCHECKED = "its client checks neither names nor messages"
 RESEND_SECONDS = 0.5  # after it a message that nobody got is sent again
 TWICE_SECONDS = 0.3  # within it a second copy of a message would come
 SEND_SECONDS = 4  # for everything that the test of row 18 sends
-GIVEN_BEFORE = Race("what a process was given before the flush may still come")
 NO_CAPACITY = "its queues are unbounded, it knows no capacity"
 
 
@@ -274,7 +273,6 @@ async def test_15_memberships_expire(layers):
 
 
 @row(
-    native=GIVEN_BEFORE,
     pubsub="it forgets its own state only",
 )
 async def test_16_flush_empties_the_layer_for_all(layers):
@@ -290,7 +288,6 @@ async def test_16_flush_empties_the_layer_for_all(layers):
 
 
 @row(
-    native=GIVEN_BEFORE,
     core="what a process has read for another of its channels stays in its memory",
     pubsub="it forgets its own state only",
 )
