@@ -29,6 +29,7 @@ enum class verb : std::uint8_t {
     acl,
     asking,
     auth,
+    channel,  // CH.*
     client,
     command,
     copy,

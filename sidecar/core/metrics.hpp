@@ -92,6 +92,21 @@ struct counters {
     std::uint64_t channels_scripts_by_hash = 0;
     std::uint64_t channels_over_capacity = 0;
     std::uint64_t channels_outage_events = 0;
+    std::uint64_t channel_messages = 0;
+    std::uint64_t channel_messages_refused = 0;
+    std::uint64_t channel_group_messages = 0;
+    std::uint64_t channel_group_frames = 0;
+    std::uint64_t channel_group_entries = 0;
+    std::uint64_t channel_dropped_capacity = 0;
+    std::uint64_t channel_dropped_slow = 0;
+    std::uint64_t channel_replies = 0;
+    std::uint64_t channel_messages_given = 0;
+    std::uint64_t channel_bytes_copied = 0;
+    std::uint64_t channel_bytes_shared = 0;
+    std::uint64_t channel_processes_lost = 0;
+    std::uint64_t channel_processes_refused = 0;
+    std::uint64_t channel_memberships_refused = 0;
+    std::uint64_t channel_errors = 0;
 };
 
 struct gauges {
@@ -112,6 +127,12 @@ struct gauges {
     std::uint64_t channels_receiver_connections = 0;
     std::uint64_t channels_receives_open = 0;
     std::uint64_t channels_receive_bytes = 0;
+    std::uint64_t channel_processes = 0;
+    std::uint64_t channel_groups = 0;
+    std::uint64_t channel_memberships = 0;
+    std::uint64_t channel_queued = 0;
+    std::uint64_t channel_queued_bytes = 0;
+    std::uint64_t channel_readers = 0;
 };
 
 class metrics {

@@ -255,7 +255,8 @@ void session::check_output() {
     // does not read makes nobody wait: its output grows to the limit, and it is closed.
     const bool progressing = shard_.now() - last_progress_ < progress_time_max;
     link* source = lease_ != nullptr ? lease_ : link_;
-    if (progressing && entries_ > 0 && source != nullptr && source->key().lane != link_lane::subscription) {
+    if (progressing && entries_ > channel_calls_ && source != nullptr &&
+        source->key().lane != link_lane::subscription) {
         if (paused_link_ != nullptr) return;
         paused_link_ = source;
         source->pause_reading();
@@ -283,6 +284,7 @@ void session::on_sent(std::size_t bytes) {
     last_progress_ = shard_.now();
     while (!unsent_pops_.empty() && output_.sent_total() > unsent_pops_.front().begins_at)
         unsent_pops_.erase(unsent_pops_.begin());
+    if (seat_ != nullptr) forget_sent_messages();
     if (output_.size() > output_high_water() / 2) return;
     unpause();
     if (stall_ == stall::backpressure) wake(stall::backpressure);

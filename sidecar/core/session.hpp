@@ -25,6 +25,7 @@
 #include "channels/receive_ledger.hpp"
 #include "channels/subscription_table.hpp"
 #include "resp/command_scanner.hpp"
+#include "sidecar/core/channel_service.hpp"
 #include "sidecar/core/clock.hpp"
 #include "sidecar/core/command_table.hpp"
 #include "sidecar/core/lease_pool.hpp"
@@ -93,6 +94,13 @@ public:
     void on_received(int db, std::string_view key, channels::receive_ledger::message what);
     void on_receive_over(std::string_view error);
     bool unblock(parked_call::unblock_as how);
+    // CH.*: see channel_service.
+    void on_channel_answer(const channel_caller& who, std::string_view bytes);
+    void on_channel_messages(const channel_caller& who, channel_messages messages);
+    void on_normal_messages(const channel_caller& who, channel_messages messages,
+                            const channels::layer_ref& layer, const std::string& channel,
+                            const std::vector<channels::spooled_message>& popped);
+    void on_channel_refused(const shared_agreement& agreed);  // its HELLO came to nothing
     void on_time(time_point now);
     void on_reload();
     void drain();
@@ -117,8 +125,12 @@ public:
     [[nodiscard]] const user& who() const { return *user_; }
     [[nodiscard]] int database() const { return database_; }
     [[nodiscard]] session_life life() const { return life_; }
-    [[nodiscard]] bool holds_popped_elements() const { return !unsent_pops_.empty(); }
-    [[nodiscard]] bool blocked() const { return parked_ != nullptr || !receiving_.empty(); }
+    [[nodiscard]] bool holds_popped_elements() const {
+        return !unsent_pops_.empty() || (seat_ != nullptr && !seat_->unsent.empty());
+    }
+    [[nodiscard]] bool blocked() const {
+        return parked_ != nullptr || !receiving_.empty() || (seat_ != nullptr && seat_->receiving > 0);
+    }
     [[nodiscard]] bool leased() const { return lease_ != nullptr; }
     [[nodiscard]] bool subscribed() const { return subscription_count() > 0; }
     [[nodiscard]] bool in_handshake() const { return in_handshake_; }
@@ -273,6 +285,14 @@ private:
     [[nodiscard]] std::size_t subscription_count() const;
     step ping_subscribed(const command& c);
 
+    // session_channels.cpp
+    step channel_command(const command& c);
+    struct run_channel_command;
+    void say_channel_hello(const channel_caller& who, const channels::native::hello& what);
+    void leave_layer();
+    void forget_sent_messages();
+    void channel_call_over(const channel_caller& who);
+
     // session_console.cpp
     step console(const command& c);
     step info_sidecar();
@@ -305,6 +325,18 @@ private:
         bool in_flight = false;  // noted upstream in K$inflight, from where it goes back
     };
 
+    struct unsent_messages {  // of a normal channel, whose reply is not yet in the kernel's hands
+        std::uint64_t begins_at;
+        channels::layer_ref layer;
+        std::string channel;
+        std::vector<channels::spooled_message> messages;
+    };
+    struct layer_seat {  // after CH.HELLO
+        shared_agreement agreed;
+        std::uint32_t receiving = 0;  // CH.RECVs that may wait
+        std::vector<unsent_messages> unsent;
+    };
+
     shard_core& shard_;
     const std::uint64_t id_;
     const client_address address_;
@@ -328,6 +360,7 @@ private:
     std::uint32_t publishing_ = 0;  // own transactions in flight that publish
     std::vector<unsent_pop> unsent_pops_;
     std::string receiving_;  // the queue it waits for in the shard's receiver_pool
+    std::unique_ptr<layer_seat> seat_;
 
     std::string name_;
     std::string library_name_;
@@ -341,8 +374,9 @@ private:
     std::uint64_t reply_bytes_ = 0;  // of the reply now arriving
     std::uint32_t small_replies_ = 0;
     std::uint64_t unanswered_bytes_ = 0;
-    std::uint64_t fence_ticket_ = 0;  // see subscription_registry
-    std::uint32_t entries_ = 0;       // with links
+    std::uint64_t fence_ticket_ = 0;   // see subscription_registry
+    std::uint32_t entries_ = 0;        // with links and with the channel layer
+    std::uint32_t channel_calls_ = 0;  // of those, with the channel layer
     std::uint32_t auth_failures_ = 0;
     std::uint8_t protocol_ = 2;
     std::uint8_t database_ = 0;

@@ -61,6 +61,7 @@ void session::on_parked_reply(const std::string& answer, std::optional<broker::p
     wake(stall::parked);
 }
 
+
 // WAIT speaks of the writes of its own connection. On a fresh one it would answer at once, whatever the
 // replicas have: with_lease runs a replicated no-op before it.
 session::step session::wait_command(const command& c) {
@@ -87,6 +88,7 @@ void session::let_go() {
     }
     unsent_pops_.clear();
     leave_receives();
+    leave_layer();
     if (parked_ != nullptr) {
         parked_->abandon();
         parked_ = nullptr;

@@ -134,6 +134,8 @@ session::step session::dispatch_special(const command& c) {
             return client_command(c);
         case verb::sidecar:
             return console(c);
+        case verb::channel:
+            return channel_command(c);
         case verb::acl:
             if (c.sub != nullptr && c.sub->name == "acl|whoami") return local_command(c);
             return forward(c);

@@ -129,6 +129,7 @@ bool session::may_be_sent_whole(const command& c) const {
     switch (const verb id = c.spec->id; id) {
         case verb::exec:
             return true;
+        case verb::channel:
         case verb::copy:
         case verb::security_trap:
         case verb::monitor:
@@ -201,7 +202,8 @@ session::step session::in_transaction(const command& c) {
                              "the sidecar");
     if (c.sub != nullptr && c.sub->name == "script|debug")
         return poison(c, "ERR SCRIPT DEBUG must be called outside a pipeline");
-    if (id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::sidecar)
+    if (id == verb::monitor || id == verb::psync || id == verb::sync || id == verb::sidecar ||
+        id == verb::channel)
         return poison(c, "ERR " + std::string(c.spec->name) + " is not allowed in transactions");
     if (id == verb::copy && role() != link_role::full)
         return poison(c, "ERR COPY inside MULTI is not possible under the sidecar's strict policy");

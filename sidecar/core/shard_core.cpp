@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "resp/writer.hpp"
+#include "sidecar/core/channel_service.hpp"
 #include "sidecar/core/channel_store.hpp"
 #include "sidecar/core/session.hpp"
 
@@ -35,6 +36,7 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
       polls(*this),
       receivers(*this),
       layer_store(std::make_unique<channel_store>(*this)),
+      layer_service(std::make_unique<channel_service>(*this)),
       settings_(std::move(settings)),
       seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
     classify_commands();
@@ -321,6 +323,7 @@ parked_call& shard_core::park(session& client, broker::blocking_call call, link_
 // --- turn
 
 void shard_core::finish_turn() {
+    layer_service->finish_turn();
     leases.serve_waiters();
     receivers.on_turn();
     for (std::size_t i = 0; i < to_resume_.size() && i < resumes_per_turn_max; ++i) {
@@ -343,6 +346,7 @@ void shard_core::finish_turn() {
         std::erase_if(parked_, [](const auto& p) { return p->disposable(); });
     for (const std::uint64_t id : std::exchange(to_check_, {}))
         if (session* s = find_session(id)) s->check_output();
+    layer_service->finish_turn();
     dispose();
 }
 
@@ -363,6 +367,7 @@ void shard_core::dispose() {
 
 void shard_core::begin_drain() {
     draining_ = true;
+    layer_service->begin_drain();
     each_session([](session& s) { s.drain(); });
 }
 
@@ -391,6 +396,7 @@ metrics shard_core::snapshot() {
         g.output_bytes += s.output().size();
     });
     g.clients_unauthenticated = strangers.size();
+    layer_service->add_to(g);
     g.leases_in_use = leases.in_use();
     g.leases_idle = leases.idle();
     g.lease_waiters = leases.waiting();

@@ -38,6 +38,7 @@ namespace sidecar {
 
 class channel_store;
 class session;
+class channel_service;
 
 struct client_address {
     std::string remote;  // "127.0.0.1:52100" or "/path:0"
@@ -190,6 +191,7 @@ public:
     poller polls;
     receiver_pool receivers;
     const std::unique_ptr<channel_store> layer_store;  // of the native channel layer
+    const std::unique_ptr<channel_service> layer_service;
     stranger_list strangers;
     std::string scratch;                  // for a command re-encoded on its way; valid until the next use
     resp::scanned_command scan_scratch;   // borrowed by the session that is being processed

@@ -456,6 +456,7 @@ void shard_core::on_time() {
     polls.on_time(now_);
     receivers.on_time(now_);
     layer_store->on_time(now_);
+    layer_service->on_time(now_);
     for (std::size_t i = 0; i < parked_.size(); ++i) parked_[i]->on_time(now_);
     for (auto& l : links_) {
         if (l->retire_when_idle && l->idle() && !l->retired()) l->retire();

@@ -1,0 +1,22 @@
+#include "channels/name_pattern.hpp"
+
+#include "resp/glob.hpp"
+
+namespace channels {
+
+std::optional<name_pattern> name_pattern::glob(std::string_view pattern) {
+    if (pattern.empty() || pattern.size() > pattern_bytes_max) return std::nullopt;
+    name_pattern made;
+    made.glob_ = pattern;
+    return made;
+}
+
+std::optional<name_pattern> name_pattern::regex(std::string_view) {
+    return std::nullopt;
+}
+
+bool name_pattern::matches(std::string_view name) const {
+    return resp::glob_match(glob_, name);
+}
+
+}  // namespace channels
