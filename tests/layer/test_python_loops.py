@@ -85,12 +85,12 @@ def test_who_waits_in_a_loop_that_ends_takes_nothing_along(layer):
 def test_a_layer_that_nobody_holds_ends_its_connections(site):
     require_native_layer(site.url())
     open_now = lambda: site.sidecar.metric("sidecar_clients")  # noqa: E731
-    before = open_now()
+    eventually(lambda: open_now() == 0)
     made = SidecarChannelLayer(hosts=[site.url()], **OPTIONS)
     async_to_sync(made.send)("jobs", {"n": 1})
-    assert open_now() > before
+    eventually(lambda: open_now() > 0)
     del made
-    eventually(lambda: gc.collect() is not None and open_now() <= before)
+    eventually(lambda: gc.collect() is not None and open_now() == 0)
 
 
 def in_child(work):
