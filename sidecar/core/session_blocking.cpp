@@ -61,7 +61,6 @@ void session::on_parked_reply(const std::string& answer, std::optional<broker::p
     wake(stall::parked);
 }
 
-
 // WAIT speaks of the writes of its own connection. On a fresh one it would answer at once, whatever the
 // replicas have: with_lease runs a replicated no-op before it.
 session::step session::wait_command(const command& c) {
