@@ -223,6 +223,8 @@ private:
     void begin_pending(upstream& u, channels::name_kind kind, const std::string& name);
     void end_pending(upstream& u, channels::name_kind kind, const std::string& name);
     void forget_departures(upstream& u);
+    void await_replay(upstream& u);
+    void end_all_pending(upstream& u);
     void add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us);
 
     std::shared_ptr<const runtime> settings_;

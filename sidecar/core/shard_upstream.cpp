@@ -87,9 +87,7 @@ void shard_core::on_link_ready(link& which) {
     }
     if (which.key().lane == link_lane::subscription) {
         u.subscriptions.replay();
-        u.subscriptions.each([&](name_kind kind, const std::string& name, const auto& t) {
-            if (t.interest > 0) begin_pending(u, kind, name);
-        });
+        await_replay(u);
         if (u.subscriptions.size() > 0 && which.losses() > 0) ++stats.count.subscription_gaps;
         layer_store->bus.on_listener_ready(u.index);
     }
@@ -138,18 +136,29 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
     }
 }
 
-// Nothing is subscribed upstream any more; what is wanted is pending again until replayed.
+// Nothing is subscribed upstream any more; what is wanted is pending until replayed: a PUBLISH over another
+// connection, back sooner, would reach nobody. Publishers wait no longer than the hold.
 void shard_core::drop_subscriptions_state(upstream& u) {
     for (const auto& [kind, name] : u.confirmed) process.registry.add_upstream(u.index, kind, name, -1);
     u.confirmed.clear();
-    // Messages of this time are lost in any case: there is nothing left for a PUBLISH to overtake.
+    u.subscriptions.on_lost();
+    forget_departures(u);
+    if (hold_of(*u.listener) == hold_state::open) await_replay(u);
+    layer_store->bus.on_listener_lost(u.index);
+    if (u.subscriptions.size() > 0) u.listener->open_now();
+}
+
+void shard_core::await_replay(upstream& u) {
+    u.subscriptions.each([&](name_kind kind, const std::string& name, const auto& topic) {
+        if (topic.interest > 0) begin_pending(u, kind, name);
+    });
+}
+
+void shard_core::end_all_pending(upstream& u) {
     while (!u.pending.empty()) {
         const auto [kind, name] = u.pending.begin()->first;
         end_pending(u, kind, name);
     }
-    u.subscriptions.on_lost();
-    layer_store->bus.on_listener_lost(u.index);
-    if (u.subscriptions.size() > 0) u.listener->open_now();
 }
 
 void shard_core::begin_pending(upstream& u, name_kind kind, const std::string& name) {
@@ -387,6 +396,8 @@ void shard_core::watch_health(upstream& u) {
 void shard_core::expire_holds() {
     for (auto& l : links_)
         if (!l->ready() && !l->idle() && hold_of(*l) != hold_state::open) l->expire_held();
+    for (auto& u : upstreams_)
+        if (!u->listener->ready() && hold_of(*u->listener) != hold_state::open) end_all_pending(*u);
     leases.each([&](link& l) {
         if (!l.ready() && !l.idle() && hold_of(l) != hold_state::open) l.expire_held();
     });

@@ -242,6 +242,36 @@ TEST_CASE("subscriptions are replayed after a loss and messages flow again") {
     CHECK(h.ask(publisher, {"PUBLISH", "a", "3"}) == ":1\r\n");
 }
 
+TEST_CASE("a PUBLISH after an outage waits until what would hear it is subscribed again") {
+    session_harness h;
+    auto& client = h.connect();
+    auto& publisher = h.connect();
+    (void)h.ask(client, {"SUBSCRIBE", "a"});
+    CHECK(h.ask(publisher, {"PUBLISH", "a", "1"}) == ":1\r\n");
+    (void)h.take(client);
+    SECTION("for all that listen") {
+        h.lose_links(link_lane::subscription);
+        h.command(publisher, {"PUBLISH", "a", "2"});
+        CHECK(publisher.side->stalled() == stall::publish);
+        h.pass_slowly(milliseconds(1'100));
+        CHECK(h.take(publisher) == ":1\r\n");
+        CHECK(client.received == frame('*', {"message", "a", "2"}));
+    }
+    SECTION("but not for what nobody wants any more") {
+        h.lose_links(link_lane::subscription);
+        h.command(publisher, {"PUBLISH", "a", "2"});
+        h.breaks(client);
+        h.turn();
+        CHECK(h.take(publisher) == ":0\r\n");
+    }
+    SECTION("and no longer than the hold") {
+        h.reachable = false;
+        h.lose_links(link_lane::subscription);
+        h.pass_slowly(milliseconds(3'200));
+        CHECK(h.ask(publisher, {"PUBLISH", "a", "2"}) == ":0\r\n");
+    }
+}
+
 TEST_CASE("all interleavings of two subscribers of one name") {
     std::vector<int> order{0, 0, 1, 1, 2, 2, 2};
     do {
