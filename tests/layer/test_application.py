@@ -14,8 +14,7 @@ from layer.app.servers import Deployment, Server
 from layer.layers import Kind
 
 OUTAGE_SECONDS = 0.5
-MARKS = {Kind.pubsub: pytest.mark.xfail(reason="a PUBLISH may pass the replay of subscriptions after a loss")}
-KINDS = [pytest.param(kind, id=kind.name, marks=MARKS.get(kind, ())) for kind in Kind]
+KINDS = [pytest.param(kind, id=kind.name) for kind in Kind]
 CONNECTIONS = 500
 CAPACITY = 5000  # that nothing is dropped for a full queue: dropping is no loss to be measured here
 
@@ -44,9 +43,7 @@ def run_chat(server, kind, url, redis, directory):
 
 
 @pytest.mark.parametrize("server", list(Server), ids=lambda each: each.value)
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, id=kind.name, marks=MARKS.get(kind, ())) for kind in Kind]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_chat_outlives_two_losses_of_redis(site, server, kind, tmp_path, capsys):
     kind.layer_class()
     if not site.knows(kind):
