@@ -11,10 +11,6 @@ std::optional<name_pattern> name_pattern::glob(std::string_view pattern) {
     return made;
 }
 
-std::optional<name_pattern> name_pattern::regex(std::string_view) {
-    return std::nullopt;
-}
-
 bool name_pattern::matches(std::string_view name) const {
     return resp::glob_match(glob_, name);
 }

@@ -12,9 +12,8 @@ class name_pattern {
 public:
     static constexpr std::size_t pattern_bytes_max = 256;
 
-    // nullopt: too long, or nothing that is understood.
+    // nullopt: empty, or too long.
     [[nodiscard]] static std::optional<name_pattern> glob(std::string_view pattern);
-    [[nodiscard]] static std::optional<name_pattern> regex(std::string_view pattern);
 
     [[nodiscard]] bool matches(std::string_view name) const;
 

@@ -124,8 +124,10 @@ void read_rule(reader& in, capacity_rules& rules) {
     const auto pattern = in.word();
     const auto capacity = in.small(1, capacity_max);
     if (in.failed()) return;
-    if (!same(kind, "glob") && !same(kind, "regex")) return in.fail(syntax(kind));
-    auto made = same(kind, "glob") ? name_pattern::glob(pattern) : name_pattern::regex(pattern);
+    if (same(kind, "regex"))
+        return in.fail({"ERR CAPRULE knows no regex: say CAP in each CH.SEND that it concerns"});
+    if (!same(kind, "glob")) return in.fail(syntax(kind));
+    auto made = name_pattern::glob(pattern);
     if (!made) return in.fail({"ERR CAPRULE has a pattern that is not understood"});
     if (!rules.add(std::move(*made), capacity))
         in.fail({"ERR at most " + std::to_string(capacity_rules::rules_max) + " CAPRULEs"});
@@ -168,6 +170,8 @@ command read_send(reader& in, std::uint64_t bytes_max) {
             s.expiry = in.ms(1, seconds_max * 1'000);
         } else if (same(option, "id")) {
             s.id = in.id();
+        } else if (same(option, "cap")) {
+            s.capacity = in.small(1, capacity_max);
         } else {
             in.fail(syntax(option));
         }

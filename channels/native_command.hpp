@@ -34,6 +34,7 @@ struct hello {
 struct send {
     std::string_view channel, body, id;
     std::optional<std::chrono::milliseconds> expiry;
+    std::optional<std::uint32_t> capacity;  // whatever the rules say
 };
 struct receive {
     std::string_view from;  // a process, or a normal channel

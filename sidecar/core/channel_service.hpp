@@ -150,6 +150,16 @@ private:
         bool woken = false;  // while it was asking
     };
 
+    // A message to one channel on its way to the shard of the channel's process.
+    struct letter {
+        channels::layer_ref layer;
+        std::string channel;
+        channels::shared_payload body;
+        std::uint64_t capacity = 0;
+        std::int64_t expiry_ms = 0;
+        std::string id;
+    };
+
     static std::string key_of(const channels::layer_ref& layer, std::string_view process);
     [[nodiscard]] home* find_home(const channels::layer_ref& layer, std::string_view process);
     void to_shard(int shard, task what);
@@ -168,8 +178,7 @@ private:
     void leave_home(const channels::layer_ref& layer, const std::string& process, connection gone);
     void drop(home& which, std::string_view cause);
     void close_readers(home& which);
-    void send_at_home(const channel_caller& who, const shared_agreement& by, const std::string& channel,
-                      const channels::shared_payload& body, std::int64_t expiry_ms, const std::string& id);
+    void send_at_home(const channel_caller& who, const letter& what);
     void receive_at_home(const channel_caller& who, const shared_agreement& by,
                          const channels::native::receive& what);
     bool acknowledge_at_home(home& which, std::optional<std::uint64_t> seq,

@@ -28,41 +28,46 @@ std::string_view error_of(store_result result) {
 
 void channel_service::send(const channel_caller& who, shared_agreement by,
                            const channels::native::send& what) {
-    const std::string channel(what.channel);
-    auto body = std::make_shared<const std::string>(what.body);
-    const std::int64_t expiry = what.expiry.value_or(by->terms.expiry).count();
-    const std::string id(what.id);
-    const int owner =
-        channels::is_normal(channel) ? shard_.index : shard_of(by->layer, channels::process_of(channel));
-    to_shard(owner, [=](channel_service& there) { there.send_at_home(who, by, channel, body, expiry, id); });
+    letter made;
+    made.layer = by->layer;
+    made.channel = what.channel;
+    made.body = std::make_shared<const std::string>(what.body);
+    made.capacity = what.capacity ? *what.capacity : by->capacity_of(what.channel);
+    made.expiry_ms = what.expiry.value_or(by->terms.expiry).count();
+    made.id = what.id;
+    const int owner = channels::is_normal(what.channel)
+                          ? shard_.index
+                          : shard_of(by->layer, channels::process_of(what.channel));
+    to_shard(owner, [who, made = std::move(made)](channel_service& there) { there.send_at_home(who, made); });
 }
 
-void channel_service::send_at_home(const channel_caller& who, const shared_agreement& by,
-                                   const std::string& channel, const channels::shared_payload& body,
-                                   std::int64_t expiry_ms, const std::string& id) {
+void channel_service::send_at_home(const channel_caller& who, const letter& what) {
     const auto answer_result = [this, who](store_result result) {
         if (result == store_result::ok || result == store_result::duplicate)
             return answer_number(who, result == store_result::ok ? 1 : 0);
         if (result == store_result::full) ++shard_.stats.count.channel_messages_refused;
         answer_error(who, error_of(result));
     };
-    const std::uint64_t capacity = by->capacity_of(channel);
-    home* at = channels::is_normal(channel) ? nullptr : find_home(by->layer, channels::process_of(channel));
+    home* at = channels::is_normal(what.channel) ? nullptr
+                                                 : find_home(what.layer, channels::process_of(what.channel));
     if (at == nullptr)
-        return shard_.layer_store->send(by->layer, channel, body, capacity, expiry_ms, id, answer_result);
-    if (!id.empty()) {
-        if (at->in_hub->queue.in_use() >= capacity) return answer_result(store_result::full);
+        return shard_.layer_store->send(what.layer, what.channel, what.body, what.capacity, what.expiry_ms,
+                                        what.id, answer_result);
+    if (!what.id.empty()) {
+        if (at->in_hub->queue.in_use() >= what.capacity) return answer_result(store_result::full);
+        auto seen_first = what;
+        seen_first.id.clear();
         return shard_.layer_store->once(
-            by->layer, id, id_kept_ms,
-            [this, who, by, channel, body, expiry_ms, answer_result](store_result seen) {
+            what.layer, what.id, id_kept_ms,
+            [this, who, seen_first = std::move(seen_first), answer_result](store_result seen) {
                 if (seen != store_result::ok) return answer_result(seen);
-                send_at_home(who, by, channel, body, expiry_ms, {});
+                send_at_home(who, seen_first);
             });
     }
     ++shard_.stats.count.channel_messages;
     const auto result =
-        hub_.send(*at->in_hub, channels::direct_envelope(channel, *body),
-                  shard_.now() + std::chrono::milliseconds(expiry_ms), shard_.now(), capacity);
+        hub_.send(*at->in_hub, channels::direct_envelope(what.channel, *what.body),
+                  shard_.now() + std::chrono::milliseconds(what.expiry_ms), shard_.now(), what.capacity);
     answer_result(result == channels::push_result::queued ? store_result::ok : store_result::full);
 }
 

@@ -15,9 +15,10 @@ constexpr std::size_t shared_bytes_min = 16U << 10;  // larger frames are referr
 
 constexpr std::string_view help_lines[] = {
     "CH.<command>: a layer of channels and groups. Commands are:",
-    "CH.HELLO prefix process [EXPIRY s] [GEXPIRY s] [CAP n] [CHCAP n] [CAPRULE GLOB|REGEX pattern n ...]",
+    "CH.HELLO prefix process [EXPIRY s] [GEXPIRY s] [CAP n] [CHCAP n] [CAPRULE GLOB pattern n ...]",
     "    [GRACE s] [MAXMSG bytes]   First: the layer, the process of this connection, and its terms.",
-    "CH.SEND channel payload [EX ms] [ID key]",
+    "    CAPRULE knows no regexes: what they say goes with each CH.SEND as CAP.",
+    "CH.SEND channel payload [EX ms] [ID key] [CAP n]   CAP is the capacity, whatever CH.HELLO says.",
     "CH.RECV process|channel [ACK seq] [HELD n] [COUNT n] [BLOCK ms]   BLOCK is at most 4500.",
     "CH.ACK process seq [HELD n]",
     "CH.GADD group channel [channel ...]",

@@ -69,11 +69,14 @@ TEST_CASE("hello: what is refused") {
                                                 {"NONSENSE", "1"},
                                                 {"CAPRULE", "glob", "x"},
                                                 {"CAPRULE", "wild", "x", "1"},
+                                                {"CAPRULE", "regex", "x", "1"},
                                                 {"CAPRULE", "glob", "", "1"}}) {
         words all{"ch.hello", "asgi", "s"};
         all.insert(all.end(), rest.begin(), rest.end());
         CHECK(fails(all, "ERR"));
     }
+    CHECK(error({"ch.hello", "asgi", "s", "CAPRULE", "REGEX", "x", "1"}).find("knows no regex") !=
+          std::string::npos);
     words rules{"ch.hello", "asgi", "s"};
     for (std::size_t i = 0; i <= channels::capacity_rules::rules_max; ++i)
         rules.insert(rules.end(), {"CAPRULE", "glob", "x", "1"});
@@ -81,11 +84,17 @@ TEST_CASE("hello: what is refused") {
 }
 
 TEST_CASE("send") {
-    const auto got = as<native::send>({"CH.SEND", "a!b", "text", "EX", "1500", "ID", "key"});
+    const auto got = as<native::send>({"CH.SEND", "a!b", "text", "EX", "1500", "ID", "key", "cap", "7"});
     CHECK(got.channel == "a!b");
     CHECK(got.body == "text");
     CHECK(got.expiry == milliseconds(1'500));
     CHECK(got.id == "key");
+    CHECK(got.capacity == 7U);
+    CHECK_FALSE(as<native::send>({"CH.SEND", "a!b", "text"}).capacity);
+    CHECK(as<native::send>({"CH.SEND", "a!b", "text", "CAP", "1000000"}).capacity == 1'000'000U);
+    for (const auto* bad : {"0", "-1", "1000001", "x", ""})
+        CHECK(error({"ch.send", "a!b", "text", "CAP", bad}) == "ERR value is not an integer or out of range");
+    CHECK(fails({"ch.send", "a!b", "text", "CAP"}, "ERR"));
     CHECK(as<native::send>({"CH.SEND", "normal", ""}).body.empty());
     CHECK(fails({"ch.send", "a!b!c", "x"}, "BADNAME"));
     CHECK(fails({"ch.send", "a\n", "x"}, "BADNAME"));

@@ -115,6 +115,20 @@ def test_full_channels_keep_the_oldest(connect):
     assert refused(a, "CH.SEND", "specific.a!2", "z").startswith("CHANNELFULL")
 
 
+def test_a_message_may_bring_its_own_capacity(connect):
+    """Whatever CH.HELLO says: more or less, to a process at home, to one that is nowhere, and to a queue."""
+    a = connect("specific.a", "CAP", 2, "CAPRULE", "glob", "jobs", 5)
+    for channel in ("specific.a!1", "specific.nowhere!1", "jobs"):
+        assert a.execute_command("CH.SEND", channel, "w", "CAP", 1) == 1
+        assert refused(a, "CH.SEND", channel, "x", "CAP", 1).startswith("CHANNELFULL")
+        assert refused(a, "CH.SEND", channel, "x", "ID", f"{channel}1", "CAP", 1).startswith("CHANNELFULL")
+        for text in "xy":
+            assert a.execute_command("CH.SEND", channel, text, "CAP", 3) == 1
+        assert refused(a, "CH.SEND", channel, "z", "CAP", 3).startswith("CHANNELFULL")
+        assert a.execute_command("CH.SEND", channel, "z", "ID", f"{channel}2", "CAP", 4) == 1
+    assert [message[2] for message in a.execute_command("CH.RECV", "jobs")] == [b"w", b"x", b"y", b"z"]
+
+
 @pytest.mark.parametrize(
     ("words", "prefix"),
     [
@@ -123,6 +137,9 @@ def test_full_channels_keep_the_oldest(connect):
         (("CH.GADD", "g", "a", "b c"), "BADNAME"),
         (("CH.SEND", "specific.a!1", "x" * 65), "MSGTOOLARGE"),
         (("CH.SEND", "specific.a!1", "x", "EX"), "syntax"),
+        (("CH.SEND", "specific.a!1", "x", "CAP", "0"), "value"),
+        (("CH.SEND", "specific.a!1", "x", "CAP", "1000001"), "value"),
+        (("CH.HELLO", "asgi", "x", "CAPRULE", "regex", "a.*", "1"), "CAPRULE knows no regex"),
         (("CH.RECV", "specific.a", "ACK", "1"), "ACK"),
         (("CH.RECV", "specific.a", "COUNT", "0"), "value"),
         (("CH.ACK", "specific.other", "0"), "another process"),

@@ -123,6 +123,52 @@ def test_capacity_by_name(scenario):
     scenario(body)
 
 
+def test_capacity_by_compiled_expressions(scenario):
+    """In the table's order, for normal channels and for those of other processes."""
+
+    async def body(layers):
+        other = layers()
+        rules = {re.compile(r"jobs\.[0-9]+$"): 2, "jobs*": 1, re.compile(f"one.{other.client_prefix}!"): 1}
+        layer = layers(channel_capacity=rules)
+        expected = {
+            "jobs.17": 2,
+            "jobs.x": 1,
+            "big": 3,
+            await other.new_channel("one"): 1,
+            await other.new_channel(): 3,
+            await layer.new_channel(): 3,
+        }
+        for channel, capacity in expected.items():
+            for n in range(capacity):
+                await layer.send(channel, {"n": n})
+            with pytest.raises(ChannelFull):
+                await layer.send(channel, {"n": capacity})
+        assert await numbers(layer, "jobs.17", 2) == [0, 1]
+        await layer.send("jobs.17", {"n": 2})
+
+    scenario(body)
+
+
+def test_capacity_of_the_own_process_by_a_compiled_expression(scenario):
+    """What this process may hold of group messages is said when it connects; others keep the default."""
+
+    async def body(layers):
+        layer = layers(channel_capacity={re.compile("specific"): 2})
+        channel = await layer.new_channel()
+        await layer.group_add("g", channel)
+        sent = [await layer.group_send("g", {"n": n}, stats=True) for n in range(3)]
+        assert [each.delivered for each in sent] == [1, 1, 0]
+        with pytest.raises(ChannelFull):
+            await layer.send(channel, {"n": 3})
+        for n in range(3):
+            await layer.send("big", {"n": n})
+        with pytest.raises(ChannelFull):
+            await layer.send("big", {"n": 3})
+        assert await numbers(layer, channel, 2) == [0, 1]
+
+    scenario(body)
+
+
 def test_names(scenario):
     async def body(layers):
         layer = layers()

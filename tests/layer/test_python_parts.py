@@ -8,7 +8,7 @@ from channels.exceptions import ChannelFull, MessageTooLarge
 from redis.exceptions import ResponseError
 from sidecar_channels import OutcomeUnknown, SidecarChannelLayer, SidecarRefused, SidecarUnavailable, protocol
 from sidecar_channels.backoff import Backoff
-from sidecar_channels.capacities import capacity_rules
+from sidecar_channels.capacities import MOST_REMEMBERED, Capacities
 from sidecar_channels.hosts import Hosts, decode_hosts, make_pool
 from sidecar_channels.mailbox import Mailbox
 from sidecar_channels.memberships import REGISTER_BATCH, Memberships
@@ -66,13 +66,39 @@ def test_a_host_that_says_nothing_is_left_at_once():
     assert hosts.current == 1
 
 
-def test_capacity_rules():
-    rules = capacity_rules({"tiny*": 1, re.compile(r"jobs\..+"): 7, "[!a]b": 2})
-    assert rules == (("glob", "tiny*", 1), ("regex", r"jobs\..+", 7), ("glob", "[^a]b", 2))
+def capacities(table, default=100):
+    return Capacities(table, SidecarChannelLayer(channel_capacity=table).channel_capacity, default)
+
+
+def test_globs_are_rules_of_the_sidecar():
+    globs = capacities({"tiny*": 1, "[!a]b": 2})
+    assert globs.rules == (("tiny*", 1), ("[^a]b", 2))
+    assert globs.of_process("tiny") == 100
+    assert globs.of_send("tiny", "p") is None
+    assert globs.least == 1
+
+
+def test_a_table_with_a_regex_is_applied_here():
+    mixed = capacities({re.compile(r"jobs\.\d"): 7, "jobs.*": 3, "p*!": 2, re.compile("all"): 100})
+    assert mixed.rules == ()
+    assert mixed.of_process("p.1") == 2
+    assert mixed.of_process("q.1") == 100
+    sends = {name: mixed.of_send(name, "q.1") for name in ("jobs.1x", "jobs.x", "p.1!jobs.1", "all", "none")}
+    assert sends == {"jobs.1x": 7, "jobs.x": 3, "p.1!jobs.1": 2, "all": None, "none": None}
+    assert mixed.of_send("none", "p.1") == 100, "the connection's own CAP is 2"
+    assert mixed.of_send("p.1!x", "p.1") is None
+    for number in range(MOST_REMEMBERED + 1):
+        assert mixed.of_send(f"jobs.x{number}", "q.1") == 3
+    assert len(mixed._known) <= MOST_REMEMBERED
+
+
+def test_send():
+    assert protocol.send("a!b", b"m") == ("CH.SEND", "a!b", b"m")
+    assert protocol.send("a!b", b"m", 2) == ("CH.SEND", "a!b", b"m", "CAP", 2)
 
 
 def test_hello():
-    limits = protocol.Limits(expiry=3, capacity=5, channel_limit=2, rules=(("glob", "a*", 1),), grace=4)
+    limits = protocol.Limits(expiry=3, capacity=5, channel_limit=2, rules=(("a*", 1),), grace=4)
     words = " ".join(map(str, protocol.hello("asgi", "specific.x", limits)))
     assert words == (
         "CH.HELLO asgi specific.x EXPIRY 3 GEXPIRY 86400 CAP 5 CHCAP 2 CAPRULE glob a* 1 GRACE 4"

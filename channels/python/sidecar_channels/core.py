@@ -9,6 +9,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from redis.exceptions import ResponseError
 
 from . import engine as engines
 from . import protocol
+from .capacities import Capacities
 from .errors import SidecarUnavailable
 from .hosts import Hosts
 from .link import Call, Done, Link, Retry
@@ -47,6 +49,7 @@ class Core:
         hosts: list[dict[str, Any]],
         prefix: str,
         limits: Limits,
+        capacities: Capacities,
         capacity: Callable[[str], int],
         seconds: float,
     ) -> None:
@@ -60,9 +63,9 @@ class Core:
         self.limits = limits
         self.send_seconds = seconds
         self.returned = 0
+        self._capacities = capacities
         self._capacity = capacity
-        least = min([limits.capacity, *(most for _, _, most in limits.rules)])
-        self._scarce = max(1, least // 2)
+        self._scarce = max(1, capacities.least // 2)
         """Messages that may be on their way to being acknowledged without a sender finding no room."""
         self._processes: dict[str, Process] = {}
         self._link: Link | None = None
@@ -142,7 +145,7 @@ class Core:
         index, wire = self.hosts.current, None
         try:
             wire = await Wire.open(self.engine, self.hosts)
-            welcome = protocol.parse_hello(await self._greet(wire, process))
+            welcome = protocol.parse_hello(await wire.ask(self._hello(process)))
         except BaseException as error:
             self.hosts.failed(index, error)
             if wire is not None:
@@ -156,19 +159,9 @@ class Core:
         self.hosts.succeeded()
         return wire, welcome
 
-    async def _greet(self, wire: Wire, process: Process) -> Any:
-        try:
-            return await wire.ask(protocol.hello(self.prefix, process.name, self.limits))
-        except ResponseError as error:
-            plainer = self.limits.without_regexes()
-            if plainer == self.limits:
-                raise
-            reply = await wire.ask(protocol.hello(self.prefix, process.name, plainer))
-            logger.warning(
-                "sidecar_channels: the sidecar does not take the regexes of channel_capacity: %s", error
-            )
-            self.limits = plainer
-            return reply
+    def _hello(self, process: Process) -> Command:
+        capacity = self._capacities.of_process(process.name)
+        return protocol.hello(self.prefix, process.name, replace(self.limits, capacity=capacity))
 
     async def _register(self, process: Process, wire: Wire) -> None:
         process.registering += 1
@@ -228,6 +221,10 @@ class Core:
             await link.close()
 
     # Calls
+
+    def send_command(self, channel: str, payload: bytes) -> Command:
+        """From any thread."""
+        return protocol.send(channel, payload, self._capacities.of_send(channel, self.main))
 
     def ask(self, command: Command, retry: Retry, done: Done, seconds: float | None = None) -> None:
         self._start()
@@ -333,7 +330,7 @@ class Core:
             if parcel is None:
                 return
             self.returned += 1
-            self.ask(("CH.SEND", channel, parcel.payload), Retry.NEVER, _ignore)
+            self.ask(self.send_command(channel, parcel.payload), Retry.NEVER, _ignore)
 
     # Housekeeping
 

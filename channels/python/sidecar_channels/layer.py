@@ -15,7 +15,7 @@ from channels.exceptions import ChannelFull, MessageTooLarge
 from channels.layers import BaseChannelLayer
 
 from . import protocol
-from .capacities import capacity_rules
+from .capacities import Capacities
 from .core import Core, shut
 from .hosts import decode_hosts
 from .link import Retry
@@ -69,12 +69,13 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         self.hosts = decode_hosts(hosts)
         self.ring_size = len(self.hosts)
         self.send_timeout = send_timeout
+        self._capacities = Capacities(channel_capacity or {}, self.channel_capacity, capacity)
         self._limits = protocol.Limits(
             expiry=expiry,
             group_expiry=group_expiry,
             capacity=capacity,
             channel_limit=channel_limit,
-            rules=capacity_rules(channel_capacity or {}),
+            rules=self._capacities.rules,
             grace=grace,
             max_message=max_message,
         )
@@ -96,7 +97,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         """Queues the message. Raises ChannelFull, MessageTooLarge, TypeError (name), SidecarUnavailable."""
         assert isinstance(message, dict), "message is not a dict"
         self._check_channel(channel)
-        await self._ask(("CH.SEND", channel, self._payload(message)), Retry.NEVER)
+        await self._ask(self._core.send_command(channel, self._payload(message)), Retry.NEVER)
 
     async def receive(self, channel: str) -> Any:
         """The next message of the channel; waits for it, also while no sidecar can be reached."""
@@ -304,7 +305,12 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         with self._lock:
             if self._kept is None or self._kept.pid != os.getpid():
                 self._kept = Core(
-                    self.hosts, self.prefix, self._limits, self._local_capacity, self.send_timeout
+                    self.hosts,
+                    self.prefix,
+                    self._limits,
+                    self._capacities,
+                    self._local_capacity,
+                    self.send_timeout,
                 )
                 weakref.finalize(self, shut, self._kept).atexit = False
             return self._kept

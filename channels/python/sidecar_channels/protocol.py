@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from channels.exceptions import ChannelFull, MessageTooLarge
 
+from .capacities import Rule
 from .errors import OutcomeUnknown, SidecarRefused, SidecarUnavailable
 from .results import GroupHistory, GroupMembers, GroupSent
 
@@ -33,19 +34,16 @@ class Limits:
     group_expiry: int = 86400
     capacity: int = 100
     channel_limit: int = 0
-    rules: tuple[tuple[str, str, int], ...] = field(default=())
+    rules: tuple[Rule, ...] = ()
     grace: int | None = None
     max_message: int | None = None
-
-    def without_regexes(self) -> Limits:
-        return replace(self, rules=tuple(rule for rule in self.rules if rule[0] != "regex"))
 
     def words(self) -> Iterable[Word]:
         yield from ("EXPIRY", self.expiry, "GEXPIRY", self.group_expiry, "CAP", self.capacity)
         if self.channel_limit:
             yield from ("CHCAP", self.channel_limit)
-        for kind, pattern, capacity in self.rules:
-            yield from ("CAPRULE", kind, pattern, capacity)
+        for glob, capacity in self.rules:
+            yield from ("CAPRULE", "glob", glob, capacity)
         if self.grace is not None:
             yield from ("GRACE", self.grace)
         if self.max_message is not None:
@@ -95,6 +93,12 @@ Entry = Direct | ToGroup | Membership | Flushed
 
 def hello(prefix: str, process: str, limits: Limits) -> Command:
     return ("CH.HELLO", prefix, process, *limits.words())
+
+
+def send(channel: str, payload: bytes, capacity: int | None = None) -> Command:
+    """CH.SEND. capacity: what the channel may hold, when that is not what CH.HELLO says."""
+    words = ("CH.SEND", channel, payload)
+    return words if capacity is None else (*words, "CAP", capacity)
 
 
 def receive(target: str, ack: int, held: int | None, count: int = BATCH, block_ms: int = BLOCK_MS) -> Command:
