@@ -90,10 +90,10 @@ void channel_bus::on_push(int upstream_index, std::string_view verb, std::string
         }
     }
     if (verb != "message") return;
-    ++received_;
+    ++shard_.stats.count.channel_node_messages;
     auto message = channels::decode_node_message(bytes);
     if (!message) {
-        ++unreadable_;
+        ++shard_.stats.count.channel_node_messages_unreadable;
         return;
     }
     route(std::make_shared<const channels::node_message>(std::move(*message)));

@@ -36,9 +36,6 @@ public:
 
     void on_time(time_point now);
 
-    [[nodiscard]] std::uint64_t received() const { return received_; }
-    [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
-
 private:
     enum class state : std::uint8_t { idle, subscribing, registering, ready };
     struct site {
@@ -55,8 +52,6 @@ private:
 
     shard_core& shard_;
     std::map<int, site> sites_;  // by db
-    std::uint64_t received_ = 0;
-    std::uint64_t unreadable_ = 0;
 };
 
 }  // namespace sidecar

@@ -119,7 +119,7 @@ void channel_calls::finish(std::uint64_t number, call_failure failure, const res
     const answer done = std::move(it->second.done);
     pending_bytes_ -= it->second.bytes;
     pending_.erase(it);
-    if (failure != call_failure::none) ++failures_;
+    if (failure != call_failure::none) ++shard_.stats.count.channel_calls_failed;
     if (done) done(failure, reply);
 }
 

@@ -45,8 +45,6 @@ public:
     // The shard ends: nobody is told any more.
     void close() { closed_ = true; }
 
-    [[nodiscard]] std::uint64_t failures() const { return failures_; }
-
 private:
     class asked;
     struct waiting_call {
@@ -70,7 +68,6 @@ private:
     std::map<std::uint64_t, pending> pending_;         // by number, and so by deadline
     std::size_t pending_bytes_ = 0;
     std::uint64_t last_number_ = 0;
-    std::uint64_t failures_ = 0;
     bool closed_ = false;
 };
 

@@ -126,6 +126,13 @@ constexpr counter_row counter_rows[] = {
     {"channels_memberships_refused_total", "Memberships refused because the process had too many.",
      &counters::channel_memberships_refused},
     {"channels_errors_total", "CH.* commands that were malformed.", &counters::channel_errors},
+    {"channels_node_messages_total", "Messages of other nodes that came into this node's inbox.",
+     &counters::channel_node_messages},
+    {"channels_node_messages_unreadable_total", "Of those, how many could not be read and were dropped.",
+     &counters::channel_node_messages_unreadable},
+    {"channels_calls_failed_total",
+     "Scripts of the layer that Redis refused, or did not answer within --hold.",
+     &counters::channel_calls_failed},
 };
 
 struct gauge_row {

@@ -107,6 +107,9 @@ struct counters {
     std::uint64_t channel_processes_refused = 0;
     std::uint64_t channel_memberships_refused = 0;
     std::uint64_t channel_errors = 0;
+    std::uint64_t channel_node_messages = 0;
+    std::uint64_t channel_node_messages_unreadable = 0;
+    std::uint64_t channel_calls_failed = 0;
 };
 
 struct gauges {

@@ -76,8 +76,8 @@ TEST_CASE("channel_bus: what cannot be read is counted, and dropped") {
     h.turn();
     h.redis.publish(inbox, "no message");
     h.turn();
-    CHECK(h.core->layer_store->bus.received() == 1);
-    CHECK(h.core->layer_store->bus.unreadable() == 1);
+    CHECK(h.count().channel_node_messages == 1);
+    CHECK(h.count().channel_node_messages_unreadable == 1);
 }
 
 TEST_CASE("channel_bus: a client that listens to every name does not see the inboxes") {
