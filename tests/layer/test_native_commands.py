@@ -1,5 +1,6 @@
 """CH.* word by word, against a real Redis: what each command answers, and what is refused."""
 
+import contextlib
 import itertools
 import threading
 
@@ -127,6 +128,23 @@ def test_a_message_may_bring_its_own_capacity(connect):
         assert refused(a, "CH.SEND", channel, "z", "CAP", 3).startswith("CHANNELFULL")
         assert a.execute_command("CH.SEND", channel, "z", "ID", f"{channel}2", "CAP", 4) == 1
     assert [message[2] for message in a.execute_command("CH.RECV", "jobs")] == [b"w", b"x", b"y", b"z"]
+
+
+def test_a_message_brings_its_capacity_to_the_other_node(two_nodes):
+    with contextlib.ExitStack() as stack:
+        receiver, sender = (
+            stack.enter_context(redis.Redis.from_url(two_nodes.url(node), single_connection_client=True))
+            for node in (0, 1)
+        )
+        receiver.execute_command("CH.HELLO", "apart", "specific.a")
+        sender.execute_command("CH.HELLO", "apart", "specific.b")
+        assert sender.execute_command("CH.SEND", "specific.a!1", "x", "CAP", 1) == 1
+        assert refused(sender, "CH.SEND", "specific.a!1", "y", "CAP", 1).startswith("CHANNELFULL")
+        assert sender.execute_command("CH.SEND", "specific.a!1", "y", "CAP", 2) == 1
+    metrics = two_nodes.nodes[0].metrics()
+    assert metrics["sidecar_channels_node_messages_total"] >= 3
+    assert metrics["sidecar_channels_node_messages_unreadable_total"] == 0
+    assert metrics["sidecar_channels_calls_failed_total"] == 0
 
 
 @pytest.mark.parametrize(
