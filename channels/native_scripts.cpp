@@ -19,9 +19,11 @@ native_call::native_call(script s, const layer_ref& of, std::string_view node,
     for (const auto arg : more) args.emplace_back(arg);
 }
 
+constexpr std::size_t argument_overhead_bytes = sizeof(std::string);
+
 std::size_t native_call::bytes() const {
     std::size_t sum = body ? body->size() : 0;
-    for (const auto& arg : args) sum += arg.size() + sizeof(arg);
+    for (const auto& arg : args) sum += arg.size() + argument_overhead_bytes;
     return sum;
 }
 
@@ -44,6 +46,7 @@ std::string native_call::command(bool short_form) const {
 
 std::vector<std::string> load_commands() {
     std::vector<std::string> commands;
+    commands.reserve(script_count);
     for (int i = 0; i < script_count; ++i)
         commands.push_back(resp::command({"SCRIPT", "LOAD", text_of(static_cast<script>(i)).body}));
     return commands;

@@ -97,7 +97,7 @@ void channel_calls::submit(std::uint64_t number, std::shared_ptr<const channels:
     over.submit(entry, bytes);
 }
 
-void channel_calls::tell(int database, std::string command_bytes) {
+void channel_calls::tell(int database, const std::string& command_bytes) {
     link& over = shard_.shared_link(shard_.key_for(database, 2, link_role::full, link_lane::main));
     if (!over.ready() && shard_.hold_of(over) != hold_state::open) return;
     upstream_entry entry;

@@ -37,7 +37,7 @@ public:
     // Without waiting for this node to be registered: that is what registers it.
     void run_now(channels::native_call call, answer done);
     // A plain command whose reply is of no interest.
-    void tell(int database, std::string command_bytes);
+    void tell(int database, const std::string& command_bytes);
 
     void set_ready(int database, bool ready);
     [[nodiscard]] bool ready(int database) const { return ready_.contains(database); }

@@ -116,7 +116,7 @@ void channel_service::leave(shared_agreement agreed, std::uint64_t session) {
                         channel_service& there) { there.leave_home(agreed->layer, agreed->process, gone); });
 }
 
-void channel_service::hello_at_home(const channel_caller& who, shared_agreement agreed) {
+void channel_service::hello_at_home(const channel_caller& who, const shared_agreement& agreed) {
     home* known = find_home(agreed->layer, agreed->process);
     if (known == nullptr) {
         channels::process* opened = hub_.open(agreed->layer, agreed->process);

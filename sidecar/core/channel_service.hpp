@@ -66,9 +66,10 @@ public:
     // --- from sessions of this shard
     void hello(const channel_caller& who, shared_agreement agreed);
     void leave(shared_agreement agreed, std::uint64_t session);  // its connection is over or says HELLO anew
-    void send(const channel_caller& who, shared_agreement by, const channels::native::send& what);
-    void receive(const channel_caller& who, shared_agreement by, const channels::native::receive& what);
-    void acknowledge(const channel_caller& who, shared_agreement by,
+    void send(const channel_caller& who, const shared_agreement& by, const channels::native::send& what);
+    void receive(const channel_caller& who, const shared_agreement& by,
+                 const channels::native::receive& what);
+    void acknowledge(const channel_caller& who, const shared_agreement& by,
                      const channels::native::acknowledge& what);
     void join(const channel_caller& who, shared_agreement by,
               const std::vector<channels::native::pair>& pairs);
@@ -77,13 +78,15 @@ public:
     void leave_all(const channel_caller& who, shared_agreement by,
                    const std::vector<std::string_view>& channels);
     void group_send(const channel_caller& who, shared_agreement by, const channels::native::group_send& what);
-    void once(const channel_caller& who, shared_agreement by, const channels::native::once& what);
-    void history(const channel_caller& who, shared_agreement by, const channels::native::history& what);
-    void count(const channel_caller& who, shared_agreement by, std::string_view group);
-    void members(const channel_caller& who, shared_agreement by, const channels::native::members& what);
-    void groups(const channel_caller& who, shared_agreement by, const channels::native::groups& what);
-    void flush(const channel_caller& who, shared_agreement by, std::string_view prefix);
-    void stats(const channel_caller& who, shared_agreement by);
+    void once(const channel_caller& who, const shared_agreement& by, const channels::native::once& what);
+    void history(const channel_caller& who, const shared_agreement& by,
+                 const channels::native::history& what);
+    void count(const channel_caller& who, const shared_agreement& by, std::string_view group);
+    void members(const channel_caller& who, const shared_agreement& by,
+                 const channels::native::members& what);
+    void groups(const channel_caller& who, const shared_agreement& by, const channels::native::groups& what);
+    void flush(const channel_caller& who, const shared_agreement& by, std::string_view prefix);
+    void stats(const channel_caller& who, const shared_agreement& by);
     // A connection that was waiting for messages of a normal channel is gone, or did not get what was popped.
     void forget_normal_readers(std::uint64_t session);
 
@@ -170,7 +173,7 @@ private:
     void answer_number(const channel_caller& who, std::int64_t number);
 
     // on the process's shard
-    void hello_at_home(const channel_caller& who, shared_agreement agreed);
+    void hello_at_home(const channel_caller& who, const shared_agreement& agreed);
     void claim(home& which);
     void on_claimed(const std::string& key, std::uint64_t token, const claim_answer& answer);
     void refuse_hello(const channel_caller& who, const shared_agreement& agreed);

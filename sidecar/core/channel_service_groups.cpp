@@ -217,7 +217,7 @@ void channel_service::finish(membership_call& call) {
 
 // --- what Redis knows
 
-void channel_service::once(const channel_caller& who, shared_agreement by,
+void channel_service::once(const channel_caller& who, const shared_agreement& by,
                            const channels::native::once& what) {
     shard_.layer_store->once(by->layer, what.key, what.keep.count(), [this, who](store_result result) {
         if (result == store_result::ok || result == store_result::duplicate)
@@ -226,14 +226,14 @@ void channel_service::once(const channel_caller& who, shared_agreement by,
     });
 }
 
-void channel_service::history(const channel_caller& who, shared_agreement by,
+void channel_service::history(const channel_caller& who, const shared_agreement& by,
                               const channels::native::history& what) {
     history_wish wish;
     wish.group = what.group;
     wish.epoch = what.epoch;
     wish.offset = what.offset;
     wish.limit = what.limit;
-    shard_.layer_store->history(by->layer, std::move(wish), [this, who](const history_answer& got) {
+    shard_.layer_store->history(by->layer, wish, [this, who](const history_answer& got) {
         if (!got.ok) return answer_error(who, unavailable);
         std::string out;
         resp::append_array_header(out, 4);
@@ -250,7 +250,7 @@ void channel_service::history(const channel_caller& who, shared_agreement by,
     });
 }
 
-void channel_service::count(const channel_caller& who, shared_agreement by, std::string_view group) {
+void channel_service::count(const channel_caller& who, const shared_agreement& by, std::string_view group) {
     shard_.layer_store->count(by->layer, group, [this, who](const count_answer& got) {
         if (!got.ok) return answer_error(who, unavailable);
         answer_number(who, got.number);
@@ -267,19 +267,19 @@ void channel_service::answer_page(const channel_caller& who, const page_answer& 
     answer(who, std::move(out));
 }
 
-void channel_service::members(const channel_caller& who, shared_agreement by,
+void channel_service::members(const channel_caller& who, const shared_agreement& by,
                               const channels::native::members& what) {
     shard_.layer_store->members(by->layer, what.group, what.cursor, what.count,
                                 [this, who](const page_answer& got) { answer_page(who, got); });
 }
 
-void channel_service::groups(const channel_caller& who, shared_agreement by,
+void channel_service::groups(const channel_caller& who, const shared_agreement& by,
                              const channels::native::groups& what) {
     shard_.layer_store->groups(by->layer, what.pattern, what.cursor, what.count,
                                [this, who](const page_answer& got) { answer_page(who, got); });
 }
 
-void channel_service::flush(const channel_caller& who, shared_agreement by, std::string_view prefix) {
+void channel_service::flush(const channel_caller& who, const shared_agreement& by, std::string_view prefix) {
     channels::layer_ref layer = by->layer;
     if (!prefix.empty()) layer.prefix = prefix;
     shard_.layer_store->flush(layer, [this, who](store_result result) {
@@ -297,7 +297,7 @@ struct channel_service::stats_call {
     int waiting = 0;
 };
 
-void channel_service::stats(const channel_caller& who, shared_agreement by) {
+void channel_service::stats(const channel_caller& who, const shared_agreement& by) {
     auto call = std::make_shared<stats_call>();
     call->who = who;
     call->waiting = shard_.process.shards;

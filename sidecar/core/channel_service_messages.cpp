@@ -26,7 +26,7 @@ std::string_view error_of(store_result result) {
 
 }  // namespace
 
-void channel_service::send(const channel_caller& who, shared_agreement by,
+void channel_service::send(const channel_caller& who, const shared_agreement& by,
                            const channels::native::send& what) {
     letter made;
     made.layer = by->layer;
@@ -73,7 +73,7 @@ void channel_service::send_at_home(const channel_caller& who, const letter& what
 
 // --- receivers of a process
 
-void channel_service::receive(const channel_caller& who, shared_agreement by,
+void channel_service::receive(const channel_caller& who, const shared_agreement& by,
                               const channels::native::receive& what) {
     if (what.from != by->process) return receive_normal(who, by, what);
     auto wish = what;
@@ -138,7 +138,7 @@ void channel_service::give(home& which, const reader& to) {
     scratch_.clear();
 }
 
-void channel_service::acknowledge(const channel_caller& who, shared_agreement by,
+void channel_service::acknowledge(const channel_caller& who, const shared_agreement& by,
                                   const channels::native::acknowledge& what) {
     if (what.process != by->process)
         return answer_error(who, "ERR another process than that of this connection's CH.HELLO");

@@ -222,7 +222,8 @@ void channel_store::send(const layer_ref& layer, std::string_view channel, chann
     send_letter(std::move(what), {}, 0);
 }
 
-void channel_store::send_letter(std::shared_ptr<letter> what, std::string_view gone_node, int attempt) {
+void channel_store::send_letter(const std::shared_ptr<letter>& what, std::string_view gone_node,
+                                int attempt) {
     auto home = std::make_shared<std::string>();
     node_message m;
     m.verb = node_verb::send;

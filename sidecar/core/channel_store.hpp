@@ -168,13 +168,13 @@ public:
                callback<count_answer> done);
     void leave_all(const layer_ref& layer, names channels, callback<count_answer> done);
     // Members of this node are the hub's affair and not among those it is sent to.
-    void group_send(const layer_ref& layer, group_wish wish, callback<group_answer> done);
+    void group_send(const layer_ref& layer, const group_wish& wish, const callback<group_answer>& done);
     void count(const layer_ref& layer, std::string_view group, callback<count_answer> done);
     void members(const layer_ref& layer, std::string_view group, std::string_view cursor, std::uint32_t count,
                  callback<page_answer> done);
     void groups(const layer_ref& layer, std::string_view pattern, std::string_view cursor,
                 std::uint32_t count, callback<page_answer> done);
-    void history(const layer_ref& layer, history_wish wish, callback<history_answer> done);
+    void history(const layer_ref& layer, const history_wish& wish, callback<history_answer> done);
 
     // --- the rest
     // ok the first time the key is seen within the time, else duplicate.
@@ -226,7 +226,7 @@ private:
         std::string id;
         callback<store_result> done;
     };
-    void send_letter(std::shared_ptr<letter> what, std::string_view gone_node, int attempt);
+    void send_letter(const std::shared_ptr<letter>& what, std::string_view gone_node, int attempt);
     void deliver_letter(const std::shared_ptr<letter>& what, const std::string& node, store_result result,
                         int attempt);
     void on_answer(const channels::node_message& answer);

@@ -125,7 +125,8 @@ group_answer group_answer_in(call_failure failure, const resp::value& reply) {
 
 }  // namespace
 
-void channel_store::group_send(const layer_ref& layer, group_wish wish, callback<group_answer> done) {
+void channel_store::group_send(const layer_ref& layer, const group_wish& wish,
+                               const callback<group_answer>& done) {
     auto answer = std::make_shared<group_answer>();
     node_message m;
     m.verb = channels::node_verb::group;
@@ -184,7 +185,7 @@ void channel_store::groups(const layer_ref& layer, std::string_view pattern, std
         });
 }
 
-void channel_store::history(const layer_ref& layer, history_wish wish, callback<history_answer> done) {
+void channel_store::history(const layer_ref& layer, const history_wish& wish, callback<history_answer> done) {
     run(call(script::history, layer,
              {wish.group, wish.epoch, std::to_string(wish.offset), std::to_string(wish.limit)}),
         [done = std::move(done)](call_failure failure, const resp::value& reply) {
