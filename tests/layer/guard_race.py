@@ -16,6 +16,9 @@ from channels_redis.core import RedisChannelLayer
 
 QUIET_SECONDS = 1.5
 TRIES_MAX = 2_000
+# A receive is cancelled so long after its message was sent; follows how fast the machine is at the moment.
+WINDOW_SECONDS_MIN = 0.0002
+WINDOW_SECONDS_MAX = 0.005
 WHOLE_SECONDS = 60
 
 
@@ -29,6 +32,7 @@ class Race:
         self.got = []
         self.cancelled = 0
         self.errors = []
+        self.window_seconds = WINDOW_SECONDS_MAX
 
     async def send(self, channel):
         self.sent += 1
@@ -39,7 +43,7 @@ class Race:
         receiving = asyncio.create_task(self.layer.receive(channel))
         await asyncio.sleep(self.random.uniform(0, 0.004))
         other = asyncio.create_task(during)
-        await asyncio.sleep(self.random.uniform(0, 0.005))
+        await asyncio.sleep(self.random.uniform(0, self.window_seconds))
         # redis-py 8 sends under asyncio.wait_for, which may swallow a cancellation up to Python 3.11.
         while not receiving.done():
             receiving.cancel()
@@ -47,10 +51,12 @@ class Race:
         outcomes = await asyncio.gather(receiving, other, return_exceptions=True)
         if isinstance(outcomes[0], asyncio.CancelledError):
             self.cancelled += 1
+            self.window_seconds = min(self.window_seconds * 1.25, WINDOW_SECONDS_MAX)
         elif isinstance(outcomes[0], BaseException):
             self.errors.append(repr(outcomes[0]))
         else:
             self.got.append(outcomes[0]["n"])
+            self.window_seconds = max(self.window_seconds * 0.8, WINDOW_SECONDS_MIN)
 
     async def drain(self, channel):
         while True:

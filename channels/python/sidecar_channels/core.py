@@ -284,6 +284,11 @@ class Core:
             self.reporting = True
             self.engine.loop.call_later(REPORT_SECONDS, self._report_later)
 
+    def read_just_now(self, process: str) -> bool:
+        """What was read of its messages may not have reached the sidecar yet. From any thread."""
+        found = self._processes.get(process)
+        return found is not None and (process in self._unsure or found.mailbox.reported > found.mailbox.held)
+
     def _report_later(self) -> None:
         self.reporting = False
         self.report_held()

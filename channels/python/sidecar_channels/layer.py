@@ -25,6 +25,9 @@ from .serializers import registry
 
 logger = logging.getLogger("sidecar_channels")
 
+OVERTAKEN_SECONDS = (0.005, 0.02, 0.1, 0.1)
+"""Between tries of a send that found no room where something was read just now."""
+
 PAGE = 1000
 """Members per CH.GMEMBERS when all are asked for."""
 
@@ -97,7 +100,15 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         """Queues the message. Raises ChannelFull, MessageTooLarge, TypeError (name), SidecarUnavailable."""
         assert isinstance(message, dict), "message is not a dict"
         self._check_channel(channel)
-        await self._ask(self._core.send_command(channel, self._payload(message)), Retry.NEVER)
+        command = self._core.send_command(channel, self._payload(message))
+        for pause in (*OVERTAKEN_SECONDS, None):
+            try:
+                await self._ask(command, Retry.NEVER)
+                return
+            except ChannelFull:
+                if pause is None or not self._core.read_just_now(channel.partition("!")[0]):
+                    raise
+                await asyncio.sleep(pause)
 
     async def receive(self, channel: str) -> Any:
         """The next message of the channel; waits for it, also while no sidecar can be reached."""

@@ -115,7 +115,10 @@ class SerializersRegistry:
         other = sys.modules.get("channels_redis.serializers")
         if other is None:
             raise SerializerDoesNotExist(format)
-        return other.registry.get_serializer(format, **options)
+        try:
+            return other.registry.get_serializer(format, **options)
+        except other.SerializerDoesNotExist as error:
+            raise SerializerDoesNotExist(format) from error
 
 
 registry = SerializersRegistry()
