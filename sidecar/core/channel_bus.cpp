@@ -101,8 +101,7 @@ void channel_bus::on_push(int upstream_index, std::string_view verb, std::string
 
 // So that no call is ever told NOSCRIPT, and order holds.
 void channel_bus::load_scripts(int database) {
-    for (auto& command : channels::load_commands())
-        shard_.layer_store->calls_.tell(database, std::move(command));
+    for (const auto& command : channels::load_commands()) shard_.layer_store->calls_.tell(database, command);
 }
 
 void channel_bus::beat(int database) {

@@ -219,7 +219,7 @@ void channel_store::send(const layer_ref& layer, std::string_view channel, chann
                          callback<store_result> done) {
     auto what = std::make_shared<letter>(letter{layer, std::string(channel), std::move(body), capacity,
                                                 expiry_ms, std::string(id), std::move(done)});
-    send_letter(std::move(what), {}, 0);
+    send_letter(what, {}, 0);
 }
 
 void channel_store::send_letter(const std::shared_ptr<letter>& what, std::string_view gone_node,
