@@ -5,8 +5,6 @@ import contextlib
 import time
 import uuid
 
-import pytest
-import redis
 from channels.exceptions import ChannelFull
 from sidecar_channels import SidecarChannelLayer
 
@@ -35,18 +33,8 @@ class NativeLayers:
             await layer.close()
 
 
-def require_native_layer(url):
-    with redis.Redis.from_url(url) as client:
-        try:
-            client.execute_command("CH.HELP")
-        except redis.ResponseError as error:
-            if "unknown command" in str(error):
-                pytest.skip("this sidecar has no native layer")
-
-
 def run(scenario, *urls):
     """A coroutine function that is given NativeLayers."""
-    require_native_layer(urls[0])
 
     async def main():
         layers = NativeLayers(*urls)

@@ -3,7 +3,6 @@
 import contextlib
 
 from clients.stack import CHANNELS_DB
-from layer.layers import Kind
 from support import RedisServer, Sidecar
 
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
@@ -47,11 +46,6 @@ class Site:
     def url(self, node=0):
         """Of the layers' db through a sidecar."""
         return self.nodes[node].url(CHANNELS_DB)
-
-    def knows(self, kind):
-        """False while this sidecar has no native layer."""
-        with self.sidecar.client(db=CHANNELS_DB) as client:
-            return kind is not Kind.native or "unknown command" not in str(client.command("CH.HELP"))
 
     @property
     def direct_url(self):

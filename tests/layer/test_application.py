@@ -45,9 +45,6 @@ def run_chat(server, kind, url, redis, directory):
 @pytest.mark.parametrize("server", list(Server), ids=lambda each: each.value)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_chat_outlives_two_losses_of_redis(site, server, kind, tmp_path, capsys):
-    kind.layer_class()
-    if not site.knows(kind):
-        pytest.skip("this sidecar has no native layer")
     table, logs = run_chat(server, kind, site.url(), site.redis, tmp_path / "sidecar")
     lines = [Table.head(), table.line(f"{kind.name} {server.value}, sidecar")]
     if kind is not Kind.native:

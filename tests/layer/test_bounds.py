@@ -19,8 +19,6 @@ def counted(site, name, **labels):
 @pytest.fixture
 def command(site):
     """command(*words) on a connection that has said CH.HELLO."""
-    if not site.knows(Kind.native):
-        pytest.skip("this sidecar has no native layer")
     with site.sidecar.client(db=1) as client:
         assert not isinstance(client.command("CH.HELLO", "asgi", "specific.raw"), Failure)
         yield client.command

@@ -151,8 +151,6 @@ def test_the_processes_of_a_killed_sidecar_go_on_with_the_other(sites):
 def test_a_chat_goes_on_when_its_sidecar_is_killed(sites, tmp_path, capsys):
     """What lay in the memory of the dead one may be lost; what is sent once its end is known is not."""
     site = sites(nodes=2)
-    if not site.knows(Kind.native):
-        pytest.skip("this sidecar has no native layer")
     configs = [{"hosts": [site.url(n) for n in order], "capacity": 5000} for order in ((0, 1), (1, 0))]
 
     async def outage():

@@ -1,11 +1,9 @@
 """The Django package in either environment: the newest releases, and those of Debian 12."""
 
 from layer.environments import Environment
-from layer.python_layers import require_native_layer
 
 
 def test_an_application_holds_its_conversation(site, environment, program):
-    require_native_layer(site.url())
     said = program(environment, "layer.python_conversation", site.url()).finish(120)
     assert "fine with redis-py" in said
     if environment is Environment.debian12:

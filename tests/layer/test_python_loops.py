@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from sidecar_channels import SidecarChannelLayer
 
-from layer.python_layers import OPTIONS, receive, require_native_layer
+from layer.python_layers import OPTIONS, receive
 from support import eventually
 
 LOOPS = 200
@@ -18,7 +18,6 @@ LOOPS = 200
 
 @pytest.fixture
 def layer(site):
-    require_native_layer(site.url())
     made = SidecarChannelLayer(hosts=[site.url()], **OPTIONS)
     yield made
     asyncio.run(made.close())
@@ -83,7 +82,6 @@ def test_who_waits_in_a_loop_that_ends_takes_nothing_along(layer):
 
 
 def test_a_layer_that_nobody_holds_ends_its_connections(site):
-    require_native_layer(site.url())
     open_now = lambda: site.sidecar.metric("sidecar_clients")  # noqa: E731
     eventually(lambda: open_now() == 0)
     made = SidecarChannelLayer(hosts=[site.url()], **OPTIONS)
