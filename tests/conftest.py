@@ -15,6 +15,11 @@ def pytest_addoption(parser):
         "--rounds", type=int, default=1, help="of each fault under load; more than one also runs rarer kinds"
     )
     group.addoption(
+        "--full",
+        action="store_true",
+        help="proofs with Celery in their full size and time, not the short form",
+    )
+    group.addoption(
         "--against",
         choices=("sidecar", "redis"),
         default="sidecar",
