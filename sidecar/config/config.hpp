@@ -17,6 +17,8 @@ inline constexpr int database_count = 3;  // db 0 cache, db 1 channels, db 2 bro
 
 enum class policy_mode : std::uint8_t { strict, audit, open };
 enum class channels_mode : std::uint8_t { guard, passthrough };  // towards unmodified channels_redis
+enum class broker_mode : std::uint8_t { observe, off };          // towards Celery's traffic
+enum class orphan_mode : std::uint8_t { report, restore };       // of messages whose worker is gone
 
 struct endpoint {      // HOST:PORT; port 0 lets the kernel choose
     std::string host;  // a name or an address without brackets; "*" = all interfaces; empty = off
@@ -61,6 +63,19 @@ struct tls_settings {
     bool operator==(const tls_settings&) const = default;
 };
 
+struct broker_settings {
+    broker_mode mode = broker_mode::observe;
+    std::vector<int> dbs{2};
+    bool reserve = false;  // a pop keeps its message in Redis until the worker has noted it
+    orphan_mode orphans = orphan_mode::report;
+    std::chrono::milliseconds orphan_after{5'000};
+    std::uint32_t redeliveries_max = 0;  // beyond it a message is a dead letter; 0 = never
+    bool dead_undecodable = false;       // what is no message of kombu's is a dead letter
+    std::chrono::milliseconds trash_ttl{std::chrono::hours(24)};
+    std::vector<std::string> mask;  // regular expressions: names of arguments whose values are hidden
+    bool operator==(const broker_settings&) const = default;
+};
+
 struct config {
     std::vector<endpoint> listen{{"127.0.0.1", 6379}};
     std::string unix_path;
@@ -92,6 +107,8 @@ struct config {
     std::string channels_on_disconnect;
     std::string channels_on_reconnect;
 
+    broker_settings broker;
+
     std::string http_token;
     std::string http_operator_token;
 
@@ -103,6 +120,8 @@ struct config {
 // through.
 [[nodiscard]] bool serves_channels(const config& settings, int db);
 [[nodiscard]] bool guards_channels(const config& settings, int db);
+// Celery's traffic on this db is observed and steered.
+[[nodiscard]] bool inspects_broker(const config& settings, int db);
 
 // The password of a db's upstream: the URL's own, else redis_password; empty for the embedded redis-server.
 [[nodiscard]] std::string upstream_password(const config& settings, int db);

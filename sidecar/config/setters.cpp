@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <regex>
 
 namespace sidecar {
 namespace {
@@ -79,6 +80,20 @@ parsed<channels_mode> parse_channels_mode(std::string_view text) {
     return bad_value{in_quotes(text) + " is none of guard, passthrough"};
 }
 
+parsed<broker_mode> parse_broker_mode(std::string_view text) {
+    const std::string mode = lower_case(text);
+    if (mode == "observe") return broker_mode::observe;
+    if (mode == "off") return broker_mode::off;
+    return bad_value{in_quotes(text) + " is none of observe, off"};
+}
+
+parsed<orphan_mode> parse_orphan_mode(std::string_view text) {
+    const std::string mode = lower_case(text);
+    if (mode == "report") return orphan_mode::report;
+    if (mode == "restore") return orphan_mode::restore;
+    return bad_value{in_quotes(text) + " is none of report, restore"};
+}
+
 parsed<std::string> parse_event_type(std::string_view text) {
     if (text == "off") return std::string();
     const bool usable = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
@@ -140,13 +155,42 @@ set_result set_slowlog(config& into, given_values values) {
     return std::nullopt;
 }
 
-set_result set_channels_dbs(config& into, given_values values) {
-    into.channels_dbs.clear();
+set_result read_dbs(std::vector<int>& into, given_values values) {
+    into.clear();
     for (const std::string& value : values) {
         int db = 0;
         if (set_result bad = store(parse_number(value, 0, 15), db)) return bad;
-        into.channels_dbs.push_back(db);
+        into.push_back(db);
     }
+    return std::nullopt;
+}
+
+set_result set_trash_ttl(config& into, given_values values) {
+    constexpr std::chrono::hours ttl_max{365 * 24};
+    parsed<std::chrono::microseconds> outcome = parse_duration(values.front());
+    if (const auto* time = std::get_if<std::chrono::microseconds>(&outcome))
+        if (*time < std::chrono::seconds(1) || *time > ttl_max)
+            return bad_value{in_quotes(values.front()) + " is not between 1s and 8760h"};
+    if (auto* bad = std::get_if<bad_value>(&outcome)) return std::move(*bad);
+    into.broker.trash_ttl =
+        std::chrono::ceil<std::chrono::milliseconds>(std::get<std::chrono::microseconds>(outcome));
+    return std::nullopt;
+}
+
+set_result set_masks(config& into, given_values values) {
+    constexpr std::size_t pattern_bytes_max = 1024;
+    std::vector<std::string> patterns;
+    for (const std::string& value : values) {
+        if (value.empty()) continue;
+        if (value.size() > pattern_bytes_max) return bad_value{"longer than 1024 bytes"};
+        try {
+            const std::regex tried(value, std::regex::icase);
+        } catch (const std::regex_error&) {
+            return bad_value{in_quotes(value) + " is not a regular expression"};
+        }
+        patterns.push_back(value);
+    }
+    into.broker.mask = std::move(patterns);
     return std::nullopt;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/parse.hpp"
@@ -27,6 +28,8 @@ using given_values = std::span<const std::string>;
 [[nodiscard]] parsed<std::string> parse_log_level(std::string_view text);
 [[nodiscard]] parsed<policy_mode> parse_policy(std::string_view text);
 [[nodiscard]] parsed<channels_mode> parse_channels_mode(std::string_view text);
+[[nodiscard]] parsed<broker_mode> parse_broker_mode(std::string_view text);
+[[nodiscard]] parsed<orphan_mode> parse_orphan_mode(std::string_view text);
 [[nodiscard]] parsed<std::string> parse_event_type(std::string_view text);                  // "off" = empty
 [[nodiscard]] parsed<std::chrono::milliseconds> parse_milliseconds(std::string_view text);  // at most a day
 [[nodiscard]] parsed<std::uint64_t> parse_number(std::string_view text, std::uint64_t min, std::uint64_t max);
@@ -36,7 +39,9 @@ set_result set_embedded(config& into, given_values values);
 set_result set_password(config& into, given_values values);  // also upstream's, by default
 set_result set_hold(config& into, given_values values);      // also db 0's, by default
 set_result set_slowlog(config& into, given_values values);
-set_result set_channels_dbs(config& into, given_values values);
+set_result set_trash_ttl(config& into, given_values values);
+set_result set_masks(config& into, given_values values);
+set_result read_dbs(std::vector<int>& into, given_values values);
 
 template <auto... Path, class Settings>
 auto& field(Settings& settings) {
@@ -85,6 +90,11 @@ set_result set_size(config& into, given_values values) {
 template <auto... Path>
 set_result set_milliseconds(config& into, given_values values) {
     return store(parse_milliseconds(values.front()), field<Path...>(into));
+}
+
+template <auto... Path>
+set_result set_dbs(config& into, given_values values) {
+    return read_dbs(field<Path...>(into), values);
 }
 
 template <std::size_t Db>

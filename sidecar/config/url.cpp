@@ -167,6 +167,11 @@ bool guards_channels(const config& settings, int db) {
     return settings.channels == channels_mode::guard && serves_channels(settings, db);
 }
 
+bool inspects_broker(const config& settings, int db) {
+    const auto& dbs = settings.broker.dbs;
+    return settings.broker.mode == broker_mode::observe && std::find(dbs.begin(), dbs.end(), db) != dbs.end();
+}
+
 std::string upstream_password(const config& settings, int db) {
     const redis_url& url = settings.redis[static_cast<std::size_t>(db)];
     if (!url.password.empty()) return url.password;

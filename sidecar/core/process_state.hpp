@@ -43,6 +43,9 @@ struct process_state {
     receive_registry receives;
     // By shard: queues of receivers that no connection waits for (see receiver_pool).
     std::array<std::atomic<std::uint32_t>, 64> uncovered_receivers{};
+    // Takes a batch of notes about brokers' traffic (broker/wire_note.hpp), on any shard's thread, without
+    // blocking. Set before any shard starts; empty = nobody observes.
+    std::function<void(std::string batch)> broker_notes;
     // Structured log line: level, event, fields as key/value pairs.
     std::function<void(char level, std::string_view event,
                        const std::vector<std::pair<std::string, std::string>>& fields)>

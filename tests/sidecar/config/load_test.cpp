@@ -34,6 +34,15 @@ const std::vector<sample> samples{
     {"channels-dbs", "2", "3"},
     {"channels-on-disconnect", "a", "b"},
     {"channels-on-reconnect", "a", "b"},
+    {"broker", "off", "observe"},
+    {"broker-dbs", "1", "0"},
+    {"broker-reserve", "yes", "no"},
+    {"broker-orphans", "restore", "report"},
+    {"broker-orphan-after", "1s", "2s"},
+    {"broker-redeliveries-max", "2", "3"},
+    {"broker-dead-undecodable", "yes", "no"},
+    {"broker-trash-ttl", "1s", "2s"},
+    {"broker-mask", "a", "b"},
     {"threads", "2", "3"},
     {"max-clients", "2", "3"},
     {"client-output-max", "1mb", "2mb"},
@@ -74,6 +83,11 @@ TEST_CASE("nothing given, the defaults are those of the contract", "[config]") {
     CHECK(settings.channels_dbs == std::vector<int>{1});
     CHECK(settings.channels_on_disconnect.empty());
     CHECK(settings.channels_on_reconnect.empty());
+    CHECK(settings.broker == [] {
+        broker_settings expected;
+        expected.mask = {"password|secret|token|authorization|api_?key|cookie"};
+        return expected;
+    }());
     CHECK(settings.tls == tls_settings{});
     for (const redis_url& url : settings.redis) CHECK(masked(url) == "redis://127.0.0.1:6380");
     CHECK_FALSE(settings.embedded);
@@ -107,6 +121,20 @@ TEST_CASE("channel layers live on the dbs named, as flags, in one text or as num
     const config passed = good({"--channels=passthrough"});
     CHECK(serves_channels(passed, 1));
     CHECK_FALSE(guards_channels(passed, 1));
+}
+
+TEST_CASE("a broker's dbs are inspected unless inspection is off", "[config]") {
+    CHECK(inspects_broker(good({}), 2));
+    CHECK_FALSE(inspects_broker(good({}), 1));
+    CHECK(inspects_broker(good({"--broker-dbs=0,2"}), 0));
+    CHECK_FALSE(inspects_broker(good({"--broker=off"}), 2));
+}
+
+TEST_CASE("names to mask are regular expressions; an empty one masks nothing", "[config]") {
+    CHECK(good({"--broker-mask=pin", "--broker-mask=^iban$"}).broker.mask ==
+          std::vector<std::string>{"pin", "^iban$"});
+    CHECK(good({"--broker-mask="}).broker.mask.empty());
+    CHECK(error({"--broker-mask=(a"}) == "--broker-mask: '(a' is not a regular expression");
 }
 
 TEST_CASE("every setting has two samples here or names a file", "[config]") {
