@@ -7,14 +7,15 @@
 namespace tests {
 
 inline const std::string add_headers =
-    R"({"lang": "py", "task": "proj.add", "id": "id-1", "shadow": null, "eta": null, "expires": null,)"
-    R"( "group": "g-1", "group_index": 2, "retries": 3, "timelimit": [60, 50.5], "root_id": "root-1",)"
-    R"( "parent_id": null, "argsrepr": "(2, 2)", "kwargsrepr": "{}", "origin": "gen1@vm", "ignore_result": true,)"
-    R"( "replaced_task_nesting": 0, "stamped_headers": ["who"], "stamps": {"who": ["me", 7]}})";
+    R"j({"lang": "py", "task": "proj.add", "id": "id-1", "shadow": null, "eta": null, "expires": null,)j"
+    R"j( "group": "g-1", "group_index": 2, "retries": 3, "timelimit": [60, 50.5], "root_id": "root-1",)j"
+    R"j( "parent_id": null, "argsrepr": "(2, 2)", "kwargsrepr": "{}", "origin": "gen1@vm", )j"
+    R"j("ignore_result": true,)j"
+    R"j( "replaced_task_nesting": 0, "stamped_headers": ["who"], "stamps": {"who": ["me", 7]}})j";
 inline const std::string add_properties =
-    R"({"correlation_id": "id-1", "reply_to": "oid-1", "delivery_mode": 2,)"
-    R"( "delivery_info": {"exchange": "", "routing_key": "celery"}, "priority": 6, "body_encoding": "base64",)"
-    R"( "delivery_tag": "tag-1"})";
+    R"j({"correlation_id": "id-1", "reply_to": "oid-1", "delivery_mode": 2,)j"
+    R"j( "delivery_info": {"exchange": "", "routing_key": "celery"}, "priority": 6, "body_encoding": "base64",)j"
+    R"j( "delivery_tag": "tag-1"})j";
 
 // As kombu writes it: body, content-encoding, content-type, headers, properties.
 inline std::string message(const std::string& body, const std::string& headers = add_headers,

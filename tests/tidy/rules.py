@@ -28,7 +28,10 @@ SHARED_STATE = {
     ("sidecar/core/subscription_registry.hpp", "mutex"),
 }
 CLOCK = re.compile(r"_clock::now\b|\b(clock_gettime|gettimeofday|std::time)\s*\(|\btime\s*\(\s*(nullptr|0)")
-ONLY_IN = {"simdjson": re.compile(r"broker/(envelope|json_reader)\.cpp"), "spdlog/": re.compile(r"sidecar/net/log\.[ch]pp")}
+ONLY_IN = {
+    "simdjson": re.compile(r"broker/(envelope|json_reader)\.cpp"),
+    "spdlog/": re.compile(r"sidecar/net/log\.[ch]pp"),
+}
 
 LINES_MAX = 500
 COLUMNS_MAX = 110
