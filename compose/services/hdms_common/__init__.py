@@ -1,0 +1,1 @@
+"""What the HDMS services share: settings, health, connection failures. Each service adds its domain only."""
