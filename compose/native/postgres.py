@@ -39,7 +39,7 @@ def fetch(folder):
 
 
 def unprivileged():
-    """(uid, gid) of the user that PostgreSQL and PgBouncer run as, since both refuse root; None: as we are."""
+    """(uid, gid) to run PostgreSQL and PgBouncer as, since both refuse root; None: as we are."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):

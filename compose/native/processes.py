@@ -1,5 +1,5 @@
-"""Child processes that are watched: their output comes line by line with their name before it, and one that ends
-by itself is started again, as `restart: unless-stopped` does.
+"""Child processes that are watched: their output comes line by line with their name before it, and one that
+ends by itself is started again, as `restart: unless-stopped` does.
 
 A process belongs to the thread that reads its output; start, stop and kill may be called from any other.
 """
@@ -33,7 +33,9 @@ def become(identity):
 class Managed:
     """on_line(name, line) gets every line. stop_signal: the orderly end of this program."""
 
-    def __init__(self, name, command, environment, on_line, *, folder, identity=None, stop_signal=signal.SIGTERM):
+    def __init__(
+        self, name, command, environment, on_line, *, folder, identity=None, stop_signal=signal.SIGTERM
+    ):
         self.name = name
         self.command = [str(part) for part in command]
         self.environment = environment

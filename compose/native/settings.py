@@ -49,7 +49,13 @@ class Ports:
 def service_environment(stack, own, ports, media):
     """What compose gives a service, with the addresses of this machine instead of container names."""
     redis = f"redis://127.0.0.1:{ports.sidecar}"
-    passed = ("POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD", "DB_CONNECT_TIMEOUT", "DB_STATEMENT_TIMEOUT")
+    passed = (
+        "POSTGRES_DB",
+        "POSTGRES_USER",
+        "POSTGRES_PASSWORD",
+        "DB_CONNECT_TIMEOUT",
+        "DB_STATEMENT_TIMEOUT",
+    )
     return {
         **own,
         **{name: stack[name] for name in (*passed, "REDIS_PASSWORD", "CHANNEL_LAYER") if name in stack},

@@ -32,8 +32,10 @@ class StartFailed(Exception):
 
 
 class Stack:
-    """folder: its data and sockets. programs: PostgreSQL's. python: the interpreter with the services' packages.
-    environment: over what compose/.env says; service_environments: the same for each service by its folder."""
+    """folder: its data and sockets. programs: PostgreSQL's. python: the services' interpreter.
+
+    environment goes over what compose/.env says, own[folder] over the .env of that service.
+    """
 
     def __init__(self, folder, ports, *, sidecar, programs, python, on_line, environment=None, own=None):
         self.folder = pathlib.Path(folder)
@@ -54,7 +56,9 @@ class Stack:
 
     def define(self):
         self.processes = {
-            "postgres": self.manage("postgres", self.postgres_command(), stop_signal=signal.SIGINT, lower=True),
+            "postgres": self.manage(
+                "postgres", self.postgres_command(), stop_signal=signal.SIGINT, lower=True
+            ),
             "pgbouncer": self.manage(
                 "pgbouncer",
                 ["sh", "-c", 'sh "$0/generate.sh" "$1" && exec "$2" "$1/pgbouncer.ini"'],
@@ -76,7 +80,9 @@ class Stack:
                     "REDIS_PASSWORD": self.environment.get("REDIS_PASSWORD", ""),
                 },
             ),
-            "sidecar": self.manage("sidecar", [self.sidecar, "serve"], environment=self.sidecar_environment()),
+            "sidecar": self.manage(
+                "sidecar", [self.sidecar, "serve"], environment=self.sidecar_environment()
+            ),
             **self.service_processes(),
         }
 
@@ -135,7 +141,11 @@ class Stack:
         }
         commands["communication-service"] = [
             *(programs / "uvicorn", "--host=127.0.0.1", f"--port={ports['communication-service']}"),
-            *("--log-level=warning", "--timeout-graceful-shutdown=5", "communication_service.asgi:application"),
+            *(
+                "--log-level=warning",
+                "--timeout-graceful-shutdown=5",
+                "communication_service.asgi:application",
+            ),
         ]
         commands["file-worker"] = [programs / "celery", "-A", "file_service", "worker", "--concurrency", "2"]
         return {

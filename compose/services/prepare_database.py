@@ -1,8 +1,8 @@
 """Brings the server to what the environment says, on a new volume and on an old one alike.
 
-Comes in through PostgreSQL's own socket, where no password is asked, so that a changed POSTGRES_PASSWORD can be
-applied at all. Creates POSTGRES_DB where it is missing, sets the password, and sets DB_STATEMENT_TIMEOUT (in ms,
-0 = none) with ALTER ROLE: transaction pooling drops what a client sends as start-up options.
+Comes in through PostgreSQL's own socket, where no password is asked, so that a changed POSTGRES_PASSWORD can
+be applied at all. Creates POSTGRES_DB where it is missing, sets the password, and sets DB_STATEMENT_TIMEOUT
+(in ms, 0 = none) with ALTER ROLE: transaction pooling drops what a client sends as start-up options.
 """
 
 import os

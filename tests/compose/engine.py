@@ -30,7 +30,8 @@ class Engine:
         command = ["docker", *map(str, arguments)]
         result = subprocess.run(command, env=self.environment, timeout=timeout, **options)
         if check and result.returncode:
-            raise AssertionError(f"{' '.join(command)}: status {result.returncode}\n{result.stdout}{result.stderr}")
+            said = f"{result.stdout}{result.stderr}"
+            raise AssertionError(f"{' '.join(command)}: status {result.returncode}\n{said}")
         return result
 
     def stop(self):
