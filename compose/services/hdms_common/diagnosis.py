@@ -44,7 +44,8 @@ DATABASE_RULES = (
     ),
     (
         r"password authentication failed|sasl authentication failed|auth(entication)? failed"
-        r"|no password supplied|no such user|wrong password|password mismatch|role .* does not exist|server_login_failed.*auth",
+        r"|no password supplied|no such user|wrong password|password mismatch"
+        r"|role .* does not exist|server_login_failed.*auth",
         Problem.credentials,
         "compare POSTGRES_USER and POSTGRES_PASSWORD of this service with those of the stack, then run the"
         " migrate container again: it applies a changed password",

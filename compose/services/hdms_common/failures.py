@@ -2,6 +2,7 @@
 
 import logging
 
+from django.db import IntegrityError
 from django.http import JsonResponse
 
 from hdms_common.database import is_connection_failure
@@ -34,6 +35,8 @@ class UnavailableMiddleware:
             return unavailable_response(str(error), error.retry_after)
         if is_connection_failure(error):
             return unavailable_response("the database is unavailable")
+        if isinstance(error, IntegrityError):
+            return JsonResponse({"error": "somebody else made the same meanwhile"}, status=409)
         return None
 
 
@@ -42,3 +45,11 @@ class WithoutUnavailable(logging.Filter):
 
     def filter(self, record):
         return getattr(record, "status_code", None) != 503
+
+
+def not_found(request, exception=None):
+    return JsonResponse({"error": f"there is nothing at {request.path}"}, status=404)
+
+
+def broken(request):
+    return JsonResponse({"error": "something went wrong here; the log tells what"}, status=500)

@@ -2,8 +2,8 @@
 
     globals().update(service_settings("ticket_service"))
 
-The database is reached through PgBouncer in transaction pooling: a server connection belongs to a transaction,
-not to a session. Hence no server-side cursors, no prepared statements, no start-up options.
+The database is reached through PgBouncer in transaction pooling: a server connection belongs to a
+transaction, not to a session. Hence no server-side cursors, no prepared statements, no start-up options.
 """
 
 import enum
@@ -35,6 +35,8 @@ def service_settings(service, uses=()):
         found |= broker_settings(env) | file_settings(env)
     if Use.channels in uses:
         found |= channel_settings(env, service)
+        # Threads of an ASGI server come and go: a connection kept by one would be left to its end.
+        found["DATABASES"]["default"]["CONN_MAX_AGE"] = 0
     found["HDMS_USES"] = tuple(uses)
     found["HDMS_ENVIRONMENT"] = frozenset(env.asked)
     return found
@@ -46,6 +48,8 @@ def web_settings(env, service):
         "SECRET_KEY": env.str("DJANGO_SECRET_KEY"),
         "DEBUG": env.flag("DEBUG", False),
         "ALLOWED_HOSTS": env.names("ALLOWED_HOSTS", "localhost,127.0.0.1"),
+        "HDMS_AUTH_REQUIRED": env.flag("AUTH_REQUIRED", False),
+        "HDMS_SESSION_SECONDS": env.number("SESSION_SECONDS", 86400, least=1),
         "ROOT_URLCONF": f"{service}.urls",
         "INSTALLED_APPS": ["hdms_common", "rest_framework", service],
         "MIDDLEWARE": [
@@ -110,6 +114,7 @@ def broker_settings(env):
         "CELERY_BROKER_URL": url,
         "CELERY_RESULT_BACKEND": env.redis_url("CELERY_RESULT_BACKEND", 2),
         "CELERY_RESULT_EXPIRES": 86400,
+        "CELERY_RESULT_BACKEND_ALWAYS_RETRY": True,
         "CELERY_TASK_ACKS_LATE": True,
         "CELERY_TASK_REJECT_ON_WORKER_LOST": True,
         "CELERY_TASK_TRACK_STARTED": True,
@@ -164,7 +169,11 @@ def logging_settings(env):
             "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_503"]}
         },
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {"django": {"handlers": [], "propagate": True, "level": level}},
+        "loggers": {
+            "django": {"handlers": [], "propagate": True, "level": level},
+            # These tell of each try; hdms_common.connections tells of changes.
+            "sidecar_channels": {"level": "ERROR"},
+        },
     }
 
 
@@ -172,9 +181,8 @@ def rest_settings():
     return {
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-        "DEFAULT_AUTHENTICATION_CLASSES": [],
-        "DEFAULT_PERMISSION_CLASSES": [],
+        "DEFAULT_AUTHENTICATION_CLASSES": ["hdms_common.identity.TokenAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["hdms_common.identity.MayAsk"],
         "UNAUTHENTICATED_USER": None,
-        "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-        "PAGE_SIZE": 50,
+        "DEFAULT_PAGINATION_CLASS": "hdms_common.views.Pages",
     }

@@ -1,4 +1,4 @@
-"""python -m hdms_common.worker_health SERVICE: whether this host's Celery worker answers, for its health check."""
+"""python -m hdms_common.worker_health SERVICE: whether the Celery worker of this host answers."""
 
 import importlib
 import os
