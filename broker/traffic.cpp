@@ -1,0 +1,155 @@
+#include "broker/traffic.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace broker {
+namespace {
+
+using enum traffic;
+using arguments = std::span<const std::string_view>;
+
+constexpr std::array<std::pair<std::string_view, traffic>, 25> steps{{
+    {"lpush", push_left},       {"rpush", push_right},
+    {"lpop", pop_left},         {"rpop", pop_right},
+    {"brpop", wait},            {"blpop", wait},
+    {"hset", take_note},        {"hdel", settle},
+    {"zrem", settle},           {"zrevrangebyscore", sweep},
+    {"smembers", route},        {"sadd", bind},
+    {"srem", unbind},           {"del", remove},
+    {"unlink", remove},         {"publish", publish},
+    {"subscribe", listen},      {"psubscribe", listen_to_pattern},
+    {"unsubscribe", leave},     {"punsubscribe", leave_pattern},
+    {"client", name},           {"hello", name},
+    {"multi", begin},           {"exec", commit},
+    {"discard", discard},
+}};
+
+wire_kind kind_of(traffic step) {
+    switch (step) {
+        case push_left:
+        case push_right:
+            return wire_kind::pushed;
+        case settle:
+            return wire_kind::settled;
+        case bind:
+            return wire_kind::bound;
+        case unbind:
+            return wire_kind::unbound;
+        case listen:
+        case listen_to_pattern:
+            return wire_kind::listens;
+        case leave:
+        case leave_pattern:
+            return wire_kind::listens_no_more;
+        default:
+            return wire_kind::deleted;
+    }
+}
+
+bool is_binding(std::string_view key) {
+    return key.find("_kombu.binding.") != std::string_view::npos;
+}
+
+void append_pushes(std::string& batch, traffic step, arguments args, wire_note note) {
+    note.kind = wire_kind::pushed;
+    note.key = args[1];
+    note.extra = step == push_left ? "left" : "right";
+    for (const auto message : args.subspan(2)) {
+        set_message(note, &wire_note::text, message);
+        append(batch, note);
+    }
+}
+
+// One note for each argument behind the key.
+void append_members(std::string& batch, traffic step, arguments args, wire_note note) {
+    note.kind = kind_of(step);
+    note.key = args[1];
+    for (const auto member : args.subspan(2)) {
+        note.text = member;
+        append(batch, note);
+    }
+}
+
+// One for each name.
+void append_names(std::string& batch, traffic step, arguments args, wire_note note) {
+    note.kind = kind_of(step);
+    if (step == listen_to_pattern || step == leave_pattern) note.extra = "pattern";
+    if (args.size() == 1) append(batch, note);
+    for (const auto name : args.subspan(1)) {
+        note.key = name;
+        append(batch, note);
+    }
+}
+
+// kombu's value is a list of message, exchange and routing key.
+bool append_delivery(std::string& batch, arguments args, wire_note note) {
+    if (args.size() != 4 || !(args[1].ends_with("unacked") || args[3].starts_with("[{"))) return false;
+    note.kind = wire_kind::noted;
+    note.key = args[1];
+    note.text = args[2];
+    set_message(note, &wire_note::extra, args[3]);
+    append(batch, note);
+    return true;
+}
+
+void append_one(std::string& batch, wire_kind kind, std::string_view key, std::string_view text,
+                wire_note note) {
+    note.kind = kind;
+    note.key = key;
+    set_message(note, &wire_note::text, text);
+    append(batch, note);
+}
+
+}  // namespace
+
+traffic traffic_of(std::string_view command_name) {
+    const auto found =
+        std::find_if(steps.begin(), steps.end(), [&](const auto& s) { return s.first == command_name; });
+    return found == steps.end() ? none : found->second;
+}
+
+void set_message(wire_note& note, std::string_view wire_note::*place, std::string_view message) {
+    note.*place = noted_part(message);
+    note.size = message.size();
+}
+
+bool append_notes(std::string& batch, traffic step, arguments args, wire_note about) {
+    switch (step) {
+        case push_left:
+        case push_right:
+            if (args.size() > 2) append_pushes(batch, step, args, about);
+            return false;
+        case take_note:
+            return append_delivery(batch, args, about);
+        case settle:
+            if (args.size() > 2) append_members(batch, step, args, about);
+            return false;
+        case bind:
+        case unbind:
+            if (args.size() > 2 && is_binding(args[1])) append_members(batch, step, args, about);
+            return false;
+        case sweep:
+            if (args.size() > 2) append_one(batch, wire_kind::swept, args[1], args[2], about);
+            return false;
+        case route:
+            if (args.size() == 2 && is_binding(args[1]))
+                append_one(batch, wire_kind::routed, args[1], {}, about);
+            return false;
+        case publish:
+            if (args.size() == 3) append_one(batch, wire_kind::published, args[1], args[2], about);
+            return false;
+        case listen:
+        case listen_to_pattern:
+        case leave:
+        case leave_pattern:
+        case remove:
+            append_names(batch, step, args, about);
+            return false;
+        default:
+            return false;
+    }
+}
+
+}  // namespace broker
