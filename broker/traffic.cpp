@@ -11,18 +11,18 @@ using enum traffic;
 using arguments = std::span<const std::string_view>;
 
 constexpr std::array<std::pair<std::string_view, traffic>, 25> steps{{
-    {"lpush", push_left},       {"rpush", push_right},
-    {"lpop", pop_left},         {"rpop", pop_right},
-    {"brpop", wait},            {"blpop", wait},
-    {"hset", take_note},        {"hdel", settle},
-    {"zrem", settle},           {"zrevrangebyscore", sweep},
-    {"smembers", route},        {"sadd", bind},
-    {"srem", unbind},           {"del", remove},
-    {"unlink", remove},         {"publish", publish},
-    {"subscribe", listen},      {"psubscribe", listen_to_pattern},
-    {"unsubscribe", leave},     {"punsubscribe", leave_pattern},
-    {"client", name},           {"hello", name},
-    {"multi", begin},           {"exec", commit},
+    {"lpush", push_left},   {"rpush", push_right},
+    {"lpop", pop_left},     {"rpop", pop_right},
+    {"brpop", wait},        {"blpop", wait},
+    {"hset", take_note},    {"hdel", settle},
+    {"zrem", settle},       {"zrevrangebyscore", sweep},
+    {"smembers", route},    {"sadd", bind},
+    {"srem", unbind},       {"del", remove},
+    {"unlink", remove},     {"publish", publish},
+    {"subscribe", listen},  {"psubscribe", listen_to_pattern},
+    {"unsubscribe", leave}, {"punsubscribe", leave_pattern},
+    {"client", name},       {"hello", name},
+    {"multi", begin},       {"exec", commit},
     {"discard", discard},
 }};
 

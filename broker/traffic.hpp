@@ -15,7 +15,7 @@ enum class traffic : std::uint8_t {
     none,
     push_left,
     push_right,
-    pop_left,   // at once, no waiting
+    pop_left,  // at once, no waiting
     pop_right,
     wait,       // BRPOP, BLPOP
     take_note,  // HSET: kombu notes a delivery

@@ -38,6 +38,12 @@ std::uint32_t broker_tap::expect(std::size_t begin, tells what) {
     return ticket;
 }
 
+// Nil is the answer of a transaction that did not run.
+void broker_tap::answered(std::uint32_t ticket, int db, std::string_view reply) {
+    const bool nil = reply.starts_with("*-1") || reply.starts_with('_');
+    settle(ticket, db, !nil && !reply.starts_with('-'));
+}
+
 void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
     const std::uint32_t index = ticket - first_ticket_;
     if (index >= expectations_.size() || expectations_[index].settled) return;
@@ -49,7 +55,8 @@ void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
     --(is_open ? open_expected_ : sealed_[place].expected);
     if (!good) failed.emplace_back(e.begin, e.end);
     if (good && e.what == tells::delivery)
-        confirm(std::string_view(is_open ? open_ : sealed_[place].bytes).substr(e.begin, e.end - e.begin), db);
+        confirm(std::string_view(is_open ? open_ : sealed_[place].bytes).substr(e.begin, e.end - e.begin),
+                db);
     while (!expectations_.empty() && expectations_.front().settled) {
         expectations_.pop_front();
         ++first_ticket_;

@@ -1,8 +1,8 @@
 #pragma once
 // Where a shard's notes about brokers' traffic are gathered and handed on, in batches. A note of a command
 // that may fail is written at once, in its place, and holds its batch back until upstream has answered: what
-// failed is cut out. So notes leave in the order in which their commands went upstream, and none of them tells
-// of what did not happen.
+// failed is cut out. So notes leave in the order in which their commands went upstream, and none of them
+// tells of what did not happen.
 
 #include <cstdint>
 #include <deque>
@@ -27,7 +27,8 @@ public:
     // What was appended from `begin` on counts once it has succeeded. The ticket is never 0.
     enum class tells : std::uint8_t { traffic, delivery };
     [[nodiscard]] std::uint32_t expect(std::size_t begin, tells what);
-    void succeeded(std::uint32_t ticket, int db) { settle(ticket, db, true); }
+    // Upstream's reply to it, as it begins.
+    void answered(std::uint32_t ticket, int db, std::string_view reply);
     void failed(std::uint32_t ticket) { settle(ticket, 0, false); }
 
     void finish_turn(time_point now);

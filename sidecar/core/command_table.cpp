@@ -153,6 +153,7 @@ command_table::command_table() {
 command_spec& command_table::add(std::string_view name) {
     auto& spec = specs_.emplace_back();
     spec.name = name;
+    spec.traffic = broker::traffic_of(name);
     if (const std::size_t bar = name.find('|'); bar != std::string_view::npos) {
         const auto parent = by_name_.find(name.substr(0, bar));
         if (parent != by_name_.end()) {

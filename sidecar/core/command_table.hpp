@@ -17,6 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/traffic.hpp"
+
 namespace resp {
 struct value;
 }
@@ -97,7 +99,8 @@ inline constexpr std::uint32_t plain = 1U << 11;
 inline constexpr std::uint32_t unjudged = 1U << 12;  // the policy never refuses it, whatever its arguments
 inline constexpr std::uint32_t guarded = 1U
                                          << 13;  // channels_redis may have sent it, on a db that is guarded
-inline constexpr std::uint32_t marks = plain | unjudged | guarded;  // not Redis's: set by the shard
+inline constexpr std::uint32_t watched = 1U << 14;  // it may tell something of a broker's traffic
+inline constexpr std::uint32_t marks = plain | unjudged | guarded | watched;  // not Redis's: set by the shard
 }  // namespace command_flag
 
 struct command_spec {
@@ -108,7 +111,8 @@ struct command_spec {
     std::int16_t last_key = 0;
     std::int16_t key_step = 0;
     verb id = verb::other;
-    std::uint16_t index = 0;  // dense, for counters by command; subcommands share their parent's
+    broker::traffic traffic{};  // what it means to a broker
+    std::uint16_t index = 0;    // dense, for counters by command; subcommands share their parent's
 
     [[nodiscard]] bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
     [[nodiscard]] bool arity_fits(std::size_t argument_count) const;

@@ -172,6 +172,7 @@ void session::on_broken() {
     if (in_handshake_) ++shard_.stats.count.tls_handshakes_failed;
     shard_.strangers.remove(id_);
     let_go();
+    observe_end();
     output_.clear();
     // While a command is being handled it still looks at these bytes.
     if (!processing_) {
@@ -368,6 +369,8 @@ std::string session::transform(const upstream_entry& entry, extra& x) {
             return finish_exec(x);
         case reply_use::guard:
             return finish_guarded(entry, x);
+        case reply_use::steered:
+            return finish_steered(x);
         default:
             return std::move(x.reply);
     }
@@ -436,6 +439,7 @@ loss_verdict session::on_link_lost(const upstream_entry& entry, bool sent) {
         close_after_flush();
     }
     extras_.erase(entry.number);
+    if (entry.note != 0) shard_.tap.failed(entry.note);
     --entries_;
     unanswered_bytes_ -= std::min<std::uint64_t>(unanswered_bytes_, entry.bytes);
     if (life_ == session_life::closed && entries_ == 0) shard_.dispose_later(*this);
@@ -447,6 +451,7 @@ void session::on_never_sent(const upstream_entry& entry) {
     if (const auto it = extras_.find(entry.number); it != extras_.end() && it->second.publishes)
         --publishing_;
     extras_.erase(entry.number);
+    if (entry.note != 0) shard_.tap.failed(entry.note);
     if (up.refused && life_ != session_life::closed) {
         emit(entry.number, "-WRONGPASS upstream refused the sidecar's password\r\n", true);
     } else if (life_ != session_life::closed) {

@@ -269,6 +269,26 @@ private:
     void end_wait(std::string_view answer);
     void leave_receives();
 
+    // session_broker.cpp
+    [[nodiscard]] bool observed(const command_spec& spec) const {
+        return spec.has(command_flag::watched) && shard_.watches(database_);
+    }
+    // It pops: what it gets may have to be kept from the client.
+    [[nodiscard]] bool must_steer(const command_spec& spec) const;
+    std::optional<step> steer(const command& c);
+    std::string finish_steered(extra& x);
+    // Notes what is being submitted; the ticket it is answered for, or 0.
+    std::uint32_t observe(const command_spec& spec, args_view args, std::size_t argument_count);
+    void observe_ahead(const command& c, whole_transaction& found);
+    std::uint32_t keep_notes(std::string_view notes, bool delivers);
+    void observe_local(const command& c);
+    void observe_wait(const broker::blocking_call& call);
+    void observe_wait_over();
+    void observe_pop(std::string_view key, std::string_view message);
+    void observe_end();
+    void announce();
+    [[nodiscard]] broker::wire_note about(broker::wire_kind kind) const;
+
     // session_pubsub.cpp
     step subscribe(const command& c, channels::name_kind kind);
     void continue_subscribe();
@@ -359,7 +379,9 @@ private:
     std::size_t deferred_push_bytes_ = 0;
     std::uint32_t publishing_ = 0;  // own transactions in flight that publish
     std::vector<unsent_pop> unsent_pops_;
-    std::string receiving_;  // the queue it waits for in the shard's receiver_pool
+    std::unique_ptr<std::string> tx_notes_;  // of a transaction typed step by step
+    std::uint32_t next_note_ = 0;            // of the entry that is submitted next
+    std::string receiving_;                  // the queue it waits for in the shard's receiver_pool
     std::unique_ptr<layer_seat> seat_;
 
     std::string name_;
@@ -388,6 +410,8 @@ private:
     bool in_handshake_ = false;
     bool processing_ = false;
     bool mid_reply_ = false;
+    bool announced_ = false;  // a broker's observer knows of it
+    bool tx_delivers_ = false;
     bool tx_dirty_ = false;  // a queue-time refusal: EXEC will abort
     bool watching_ = false;
     bool tracking_ = false;

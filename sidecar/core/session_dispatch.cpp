@@ -35,8 +35,14 @@ bool session::forward_plain(const resp::scanned_command& scanned, std::string_vi
     const command_spec* spec =
         scanned.is_inline || scanned.args[0].empty() ? nullptr : shard_.commands.find_framed(scanned.args[0]);
     if (spec == nullptr || !spec->has(command_flag::plain)) return false;
-    if (spec->has(command_flag::guarded) && shard_.guards(database_)) return false;
     upstream_entry entry;
+    if (spec->has(command_flag::guarded | command_flag::watched)) {
+        if (spec->has(command_flag::guarded) && shard_.guards(database_)) return false;
+        if (observed(*spec)) {
+            if (must_steer(*spec)) return false;
+            entry.note = observe(*spec, scanned.args, scanned.argument_count);
+        }
+    }
     entry.owner = this;
     entry.number = pipeline_.issue();
     entry.submitted_us = shard_.now_us();
@@ -66,6 +72,7 @@ session::step session::dispatch(const resp::scanned_command& scanned, std::strin
     c.spec = shard_.commands.find(c.args[0]);
     const step result = c.spec == nullptr ? unknown_command(c.args) : dispatch_by_name(c);
     if (result == step::consumed) {
+        if (c.spec != nullptr && observed(*c.spec)) observe_local(c);
         waiting_for_ = stall::none;
         last_command_at_ = shard_.now();
         last_command_ = c.spec;
@@ -82,7 +89,9 @@ session::step session::dispatch_by_name(const command& c) {
     const command_spec& spec = *c.spec;
     // The common case first: a data command of an authenticated client in no special state.
     if (spec.has(command_flag::plain) && authenticated_ && tx_ == nullptr && lease_ == nullptr &&
-        !subscribed() && user_->unlimited() && !(spec.has(command_flag::guarded) && shard_.guards(database_)))
+        !subscribed() && user_->unlimited() &&
+        !(spec.has(command_flag::guarded) && shard_.guards(database_)) &&
+        !(observed(spec) && must_steer(spec)))
         return forward(c);
     command full = c;
     if (spec.has(command_flag::container) && c.args.size() > 1)
@@ -121,6 +130,8 @@ session::step session::dispatch_special(const command& c) {
     if (tx_ != nullptr) return in_transaction(c);
     if (spec.has(command_flag::guarded))
         if (const auto done = guard(c)) return *done;
+    if (observed(spec) && must_steer(spec))
+        if (const auto done = steer(c)) return *done;
     switch (spec.id) {
         case verb::auth:
         case verb::hello:
@@ -319,6 +330,8 @@ std::uint32_t session::submit(link& target, const command& c, reply_use use, std
     ++entries_;
     unanswered_bytes_ += c.bytes.size();
     ++shard_.stats.of(database_, c.spec->index).calls;
+    if (observed(*c.spec) && !c.args.empty()) next_note_ = observe(*c.spec, c.args, c.argument_count);
+    entry.note = std::exchange(next_note_, 0);
     target.submit(entry, c.bytes);
     return entry.number;
 }

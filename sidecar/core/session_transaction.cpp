@@ -105,6 +105,7 @@ bool session::find_whole_transaction(whole_transaction& found) {
         }
         if (!first && id != verb::exec)
             found.repeatable = found.repeatable && is_repeatable_in_transaction(c);
+        if (observed(*c.spec) && c.args.size() == c.argument_count) observe_ahead(c, found);
         found.parts.push_back(p);
         rest.remove_prefix(scanned.bytes);
     }
@@ -156,6 +157,7 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
         if (i == 1 && reply_mode_ == reply_mode::skip_this) reply_mode_ = reply_mode::on;
         std::uint16_t flags = i == 0 ? std::uint16_t{0} : entry_flag::in_transaction;
         if (whole.repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
+        if (last) next_note_ = keep_notes(whole.notes, whole.delivers);
         number = submit(target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
         if (!tx || i == 0 || last) continue;
         if (part.publish_to.empty()) {

@@ -34,6 +34,7 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
       leases(share(settings->settings.leases_max, state.shards), share(leases_reserved, state.shards),
              [this](const link_key& key) { return make_link(key); }),
       polls(*this),
+      tap(state),
       receivers(*this),
       layer_store(std::make_unique<channel_store>(*this)),
       layer_service(std::make_unique<channel_service>(*this)),
@@ -90,15 +91,18 @@ void shard_core::reload(std::shared_ptr<const runtime> fresh) {
 
 void shard_core::classify_commands() {
     const policy& rules = settings_->rules;
-    guarded_dbs_ = 0;
-    for (unsigned db = 0; db < upstream_index_of_db_.size(); ++db)
+    guarded_dbs_ = watched_dbs_ = 0;
+    for (unsigned db = 0; db < upstream_index_of_db_.size(); ++db) {
         if (guards_channels(settings_->settings, static_cast<int>(db))) guarded_dbs_ |= 1U << db;
+        if (inspects_broker(settings_->settings, static_cast<int>(db))) watched_dbs_ |= 1U << db;
+    }
     commands.mark([&](const command_spec& spec) {
-        const std::uint32_t guarded = is_layers_command(spec.name) ? command_flag::guarded : 0U;
-        if (rules.must_check(spec)) return guarded;
+        std::uint32_t special = is_layers_command(spec.name) ? command_flag::guarded : 0U;
+        if (spec.traffic != broker::traffic::none) special |= command_flag::watched;
+        if (rules.must_check(spec)) return special;
         const bool plain =
             spec.id == verb::other && !spec.has(command_flag::blocking | command_flag::container);
-        return guarded | command_flag::unjudged | (plain ? command_flag::plain : 0U);
+        return special | command_flag::unjudged | (plain ? command_flag::plain : 0U);
     });
 }
 
@@ -347,6 +351,7 @@ void shard_core::finish_turn() {
     for (const std::uint64_t id : std::exchange(to_check_, {}))
         if (session* s = find_session(id)) s->check_output();
     layer_service->finish_turn();
+    tap.finish_turn(now_);
     dispose();
 }
 

@@ -19,6 +19,7 @@
 #include "broker/put_back.hpp"
 #include "channels/subscription_table.hpp"
 #include "resp/command_scanner.hpp"
+#include "sidecar/core/broker_tap.hpp"
 #include "sidecar/core/buffer_pool.hpp"
 #include "sidecar/core/clock.hpp"
 #include "sidecar/core/command_table.hpp"
@@ -97,7 +98,15 @@ public:
     [[nodiscard]] time_point now() const { return now_; }
     [[nodiscard]] std::uint32_t now_us() const { return now_us_; }
     [[nodiscard]] std::int64_t unix_time() const { return unix_time_; }
-    void set_unix_time(std::int64_t seconds) { unix_time_ = seconds; }
+    void set_unix_time(std::int64_t seconds) { set_unix_time_us(seconds * 1'000'000); }
+    [[nodiscard]] std::int64_t unix_time_us() const {
+        return unix_offset_us_ +
+               std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count();
+    }
+    void set_unix_time_us(std::int64_t us) {
+        unix_time_ = us / 1'000'000;
+        unix_offset_us_ += us - unix_time_us();
+    }
     [[nodiscard]] const runtime& settings() const { return *settings_; }
     void reload(std::shared_ptr<const runtime> fresh);
 
@@ -141,6 +150,9 @@ public:
     // Somewhere receivers wait that no connection waits for.
     [[nodiscard]] bool receivers_uncovered() const;
     void wake_receivers(int db, const std::string& key);
+
+    // --- brokers
+    [[nodiscard]] bool watches(int db) const { return (watched_dbs_ >> static_cast<unsigned>(db) & 1U) != 0; }
 
     // --- parked calls
     parked_call& park(session& client, broker::blocking_call call, link_key key, std::uint16_t command);
@@ -189,6 +201,7 @@ public:
     command_table commands;
     lease_pool leases;
     poller polls;
+    broker_tap tap;
     receiver_pool receivers;
     const std::unique_ptr<channel_store> layer_store;  // of the native channel layer
     const std::unique_ptr<channel_service> layer_service;
@@ -232,6 +245,7 @@ private:
     std::uint32_t now_us_ = 0;
     time_point started_{};
     std::int64_t unix_time_ = 0;
+    std::int64_t unix_offset_us_ = 0;  // of Unix time to the shard's clock
     std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
     std::vector<std::unique_ptr<upstream>> upstreams_;
     std::array<int, 16> upstream_index_of_db_{};
@@ -256,6 +270,7 @@ private:
     bool draining_ = false;
     std::uint64_t seed_ = 0;
     std::uint32_t guarded_dbs_ = 0;
+    std::uint32_t watched_dbs_ = 0;
 };
 
 }  // namespace sidecar

@@ -313,6 +313,7 @@ void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::s
     if (entry.use == reply_use::internal) return;
     auto& c = stats.of(entry.database, entry.command);
     const bool error = !first_bytes.empty() && first_bytes.front() == '-' && entry.use != reply_use::poison;
+    if (entry.note != 0) tap.answered(entry.note, entry.database, first_bytes);
     if (error) {
         ++c.errors;
         if (starts_with(first_bytes, "-READONLY"))
@@ -465,6 +466,7 @@ void shard_core::on_time() {
     }
     expire_holds();
     polls.on_time(now_);
+    tap.on_time(now_);
     receivers.on_time(now_);
     layer_store->on_time(now_);
     layer_service->on_time(now_);

@@ -29,13 +29,16 @@ struct whole_transaction {
     std::size_t bytes = 0;
     bool publishes = false;
     bool repeatable = false;  // running it twice leaves the same state
+    std::string notes;        // of a broker's traffic, to be written once it is submitted
+    bool delivers = false;    // they note a delivery
 
     void clear() {
         constexpr std::size_t kept_parts_max = 4'096;
         if (parts.capacity() > kept_parts_max) parts = {};
         parts.clear();
         bytes = 0;
-        publishes = repeatable = false;
+        publishes = repeatable = delivers = false;
+        notes.clear();
     }
 };
 

@@ -62,6 +62,7 @@ enum class reply_use : std::uint8_t {
     exec,      // EXEC's array, with local answers put in place
     sticky,    // WATCH, MULTI, DISCARD, UNWATCH … on a lease: forwarded, then the lease is reconsidered
     guard,     // of channels_redis, see session_guard.cpp
+    steered,   // of a broker's client, see session_broker.cpp
     blocking,  // the answer of a parked call
     internal,  // asked by the sidecar itself
 };
@@ -87,6 +88,7 @@ struct upstream_entry {
     reply_use use = reply_use::forward;
     std::uint16_t flags = 0;
     std::uint8_t database = 0;
+    std::uint32_t note = 0;  // broker_tap's ticket: what was noted of it counts if it succeeds
 
     // Its reply is the client's as it comes, whole and seen.
     [[nodiscard]] bool is_plain_forward() const {

@@ -18,6 +18,11 @@ namespace {
 constexpr std::size_t read_buffer_bytes = 128U << 10;
 constexpr std::chrono::milliseconds fine_tick{10};
 constexpr std::chrono::milliseconds idle_tick{100};
+
+std::int64_t unix_time_us() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+}
 constexpr int handshakes_per_turn_max = 8;
 constexpr int rounds_max = 64;  // of a turn's end: what flushing wakes is flushed too
 constexpr std::size_t prefetch_ahead = 2;
@@ -128,7 +133,7 @@ void shard::serve(session& client) {
 
 void shard::tick() {
     in_turn([this] {
-        core_.set_unix_time(std::time(nullptr));
+        core_.set_unix_time_us(unix_time_us());
         core_.on_time();
         for (auto& l : listeners_) l->on_time();
         std::vector<upstream_socket*> connecting;

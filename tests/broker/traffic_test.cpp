@@ -57,28 +57,33 @@ TEST_CASE("a delivery is noted in the hash of kombu or in one that looks like it
 }
 
 TEST_CASE("acknowledgements, bindings, routing and sweeps are noted with their keys", "[broker][traffic]") {
-    CHECK(notes_of({"zrem", "unacked_index", "a", "b"}) ==
-          list{{wire_kind::settled, "unacked_index", "a", ""}, {wire_kind::settled, "unacked_index", "b", ""}});
+    CHECK(
+        notes_of({"zrem", "unacked_index", "a", "b"}) ==
+        list{{wire_kind::settled, "unacked_index", "a", ""}, {wire_kind::settled, "unacked_index", "b", ""}});
     CHECK(notes_of({"sadd", "_kombu.binding.celery", "m"}) ==
           list{{wire_kind::bound, "_kombu.binding.celery", "m", ""}});
     CHECK(notes_of({"srem", "p:_kombu.binding.celery", "m"}) ==
           list{{wire_kind::unbound, "p:_kombu.binding.celery", "m", ""}});
     CHECK(notes_of({"sadd", "tags", "m"}).empty());
-    CHECK(notes_of({"smembers", "_kombu.binding.x"}) == list{{wire_kind::routed, "_kombu.binding.x", "", ""}});
+    CHECK(notes_of({"smembers", "_kombu.binding.x"}) ==
+          list{{wire_kind::routed, "_kombu.binding.x", "", ""}});
     CHECK(notes_of({"zrevrangebyscore", "unacked_index", "12.5", "0"}) ==
           list{{wire_kind::swept, "unacked_index", "12.5", ""}});
 }
 
 TEST_CASE("what is published, listened to and deleted is noted by name", "[broker][traffic]") {
-    CHECK(notes_of({"publish", "/2.celeryev", "{}"}) == list{{wire_kind::published, "/2.celeryev", "{}", ""}});
-    CHECK(notes_of({"psubscribe", "/2.celeryev/*"}) == list{{wire_kind::listens, "/2.celeryev/*", "", "pattern"}});
+    CHECK(notes_of({"publish", "/2.celeryev", "{}"}) ==
+          list{{wire_kind::published, "/2.celeryev", "{}", ""}});
+    CHECK(notes_of({"psubscribe", "/2.celeryev/*"}) ==
+          list{{wire_kind::listens, "/2.celeryev/*", "", "pattern"}});
     CHECK(notes_of({"unsubscribe"}) == list{{wire_kind::listens_no_more, "", "", ""}});
     CHECK(notes_of({"del", "a", "b"}) ==
           list{{wire_kind::deleted, "a", "", ""}, {wire_kind::deleted, "b", "", ""}});
 }
 
 TEST_CASE("commands that are cut short tell nothing", "[broker][traffic]") {
-    for (const auto* name : {"lpush", "hset", "zrem", "sadd", "smembers", "publish", "zrevrangebyscore", "get"})
+    for (const auto* name :
+         {"lpush", "hset", "zrem", "sadd", "smembers", "publish", "zrevrangebyscore", "get"})
         CHECK(notes_of({name}).empty());
     CHECK(traffic_of("get") == traffic::none);
 }

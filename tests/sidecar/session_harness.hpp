@@ -164,6 +164,13 @@ public:
         for (auto& w : wires_) w->redis->seen.clear();
     }
 
+    // --- what a broker's observer is told, from now on
+    void listen() {
+        process_.broker_notes = [this](const std::string& batch) { noted += batch; };
+    }
+    std::string noted;
+    [[nodiscard]] process_state& process() { return process_; }
+
     // --- time
     void pass(milliseconds time) {
         now_ += time;

@@ -1,0 +1,161 @@
+// What a broker's observer is told of a client, and what is done with a message on its way to one.
+#include "resp/value.hpp"
+#include "sidecar/core/session.hpp"
+#include "sidecar/core/text_case.hpp"
+
+namespace sidecar {
+
+using broker::traffic;
+using broker::wire_kind;
+using broker::wire_note;
+
+namespace {
+
+constexpr std::size_t notes_of_transaction_max = std::size_t{1} << 20;
+
+bool names_client(std::span<const std::string_view> args) {
+    if (args.size() < 2) return false;
+    return args.size() > 2 &&
+           (equals_ignoring_case(args[0], "hello") || equals_ignoring_case(args[1], "setname") ||
+            equals_ignoring_case(args[1], "setinfo"));
+}
+
+}  // namespace
+
+wire_note session::about(wire_kind kind) const {
+    wire_note note;
+    note.kind = kind;
+    note.db = database_;
+    note.client = id_;
+    note.at_us = shard_.unix_time_us();
+    return note;
+}
+
+// What stands before anything else that is told of the client.
+void session::announce() {
+    announced_ = true;
+    wire_note note = about(wire_kind::connected);
+    note.text = address_.remote;
+    broker::append(shard_.tap.batch(), note);
+    note.kind = wire_kind::named;
+    const std::pair<std::string_view, std::string_view> names[] = {
+        {"name", name_}, {"lib-name", library_name_}, {"lib-ver", library_version_}};
+    for (const auto& [key, text] : names) {
+        if (text.empty()) continue;
+        note.key = key;
+        note.text = text;
+        broker::append(shard_.tap.batch(), note);
+    }
+}
+
+std::uint32_t session::observe(const command_spec& spec, args_view args, std::size_t argument_count) {
+    const traffic means = spec.traffic;
+    if (!announced_) announce();
+    if (means == traffic::commit) {
+        const auto notes = std::exchange(tx_notes_, {});
+        return notes ? keep_notes(*notes, std::exchange(tx_delivers_, false)) : 0;
+    }
+    if (means == traffic::begin || means == traffic::discard) {
+        tx_notes_.reset();
+        tx_delivers_ = false;
+        return 0;
+    }
+    // Only so many arguments are looked at.
+    if (args.size() < argument_count) return 0;
+    if (tx_ != nullptr) {
+        if (!tx_notes_) tx_notes_ = std::make_unique<std::string>();
+        if (tx_notes_->size() < notes_of_transaction_max)
+            tx_delivers_ |= broker::append_notes(*tx_notes_, means, args, about({}));
+        return 0;
+    }
+    std::string& batch = shard_.tap.batch();
+    const std::size_t begin = batch.size();
+    const bool delivers = broker::append_notes(batch, means, args, about({}));
+    if (batch.size() == begin || !broker::may_fail(means)) return 0;
+    return shard_.tap.expect(begin, delivers ? broker_tap::tells::delivery : broker_tap::tells::traffic);
+}
+
+// Of a transaction that stands whole in the input and may yet have to wait.
+void session::observe_ahead(const command& c, whole_transaction& found) {
+    if (found.notes.size() < notes_of_transaction_max)
+        found.delivers |= broker::append_notes(found.notes, c.spec->traffic, c.args, about({}));
+}
+
+// Notes that count if the transaction does.
+std::uint32_t session::keep_notes(std::string_view notes, bool delivers) {
+    if (notes.empty()) return 0;
+    if (!announced_) announce();
+    std::string& batch = shard_.tap.batch();
+    const std::size_t begin = batch.size();
+    batch.append(notes);
+    return shard_.tap.expect(begin, delivers ? broker_tap::tells::delivery : broker_tap::tells::traffic);
+}
+
+// Of a command that was answered here.
+void session::observe_local(const command& c) {
+    const traffic means = c.spec->traffic;
+    const bool subscribes = means == traffic::listen || means == traffic::listen_to_pattern ||
+                            means == traffic::leave || means == traffic::leave_pattern;
+    if (!subscribes && means != traffic::name) return;
+    if (life_ == session_life::closed) return;
+    const bool known = announced_;
+    if (!known) announce();
+    if (subscribes) {
+        (void)broker::append_notes(shard_.tap.batch(), means, c.args, about({}));
+    } else if (known && names_client(c.args)) {
+        announce();
+    }
+}
+
+void session::observe_wait(const broker::blocking_call& call) {
+    if (!announced_) announce();
+    std::string keys;
+    for (const auto& key : call.keys) {
+        if (!keys.empty()) keys += '\n';
+        keys += key;
+    }
+    const std::string timeout = call.timeout ? std::to_string(call.timeout->count()) : "0";
+    wire_note note = about(wire_kind::waits);
+    note.text = keys;
+    note.extra = timeout;
+    broker::append(shard_.tap.batch(), note);
+}
+
+void session::observe_wait_over() {
+    if (shard_.watches(database_)) broker::append(shard_.tap.batch(), about(wire_kind::waits_over));
+}
+
+void session::observe_pop(std::string_view key, std::string_view message) {
+    if (!announced_) announce();
+    wire_note note = about(wire_kind::popped);
+    note.key = key;
+    broker::set_message(note, &wire_note::text, message);
+    broker::append(shard_.tap.batch(), note);
+}
+
+void session::observe_end() {
+    if (!std::exchange(announced_, false)) return;
+    broker::append(shard_.tap.batch(), about(wire_kind::gone));
+}
+
+// A pop at once, whose reply is looked at.
+bool session::must_steer(const command_spec& spec) const {
+    return spec.traffic == traffic::pop_left || spec.traffic == traffic::pop_right;
+}
+
+std::optional<session::step> session::steer(const command& c) {
+    const bool usual = lease_ == nullptr && reply_mode_ == reply_mode::on && tx_ == nullptr;
+    if (!usual || c.args.size() != 2) return std::nullopt;
+    const auto [done, number] = guard_forward(c, reply_use::steered, 0);
+    if (number) extras_[*number].text = c.args[1];
+    return done;
+}
+
+std::string session::finish_steered(extra& x) {
+    const auto value = resp::parse_value(x.reply);
+    if (value && value->type == resp::kind::bulk && shard_.watches(database_))
+        observe_pop(x.text, value->text);
+    return std::move(x.reply);
+}
+
+}  // namespace sidecar
