@@ -20,18 +20,25 @@ constexpr std::size_t kept_input_bytes_max = 4'096;
 constexpr std::size_t kept_arguments_max = 4'096;  // views, in the scratch that all clients share
 constexpr std::chrono::milliseconds progress_time_max{200};
 
+// May everything; no password leads to it.
+const user& control_user() {
+    static const user who{"sidecar", ~0U, false, false, {}};
+    return who;
+}
+
 }  // namespace
 
 session::session(shard_core& shard, std::uint64_t id, client_address address)
     : shard_(shard),
       id_(id),
       address_(std::move(address)),
-      user_(&shard.settings().users.default_user()),
+      user_(control() ? &control_user() : &shard.settings().users.default_user()),
       output_(shard.output_buffers),
       created_at_(shard.now()),
       last_command_at_(shard.now()),
       last_progress_(shard.now()),
-      authenticated_(shard.settings().users.open_to_all()),
+      database_(static_cast<std::uint8_t>(address_.database)),
+      authenticated_(control() || shard.settings().users.open_to_all()),
       in_handshake_(address_.tls) {}
 
 session::~session() = default;

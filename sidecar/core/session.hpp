@@ -121,6 +121,7 @@ public:
     // --- what others may know of it
     [[nodiscard]] std::uint64_t id() const { return id_; }
     [[nodiscard]] const client_address& address() const { return address_; }
+    [[nodiscard]] bool control() const { return address_.kind == client_kind::control; }
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const user& who() const { return *user_; }
     [[nodiscard]] int database() const { return database_; }

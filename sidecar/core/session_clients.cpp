@@ -124,7 +124,7 @@ session::step session::client_list(args_view args) {
     ask_shards(
         [filter](shard_core& shard) {
             std::string lines;
-            shard.each_session([&](session& s) {
+            shard.each_client([&](session& s) {
                 if (s.life() != session_life::closed && filter.fits(s)) lines += s.client_list_line() + "\n";
             });
             return lines;
@@ -197,7 +197,7 @@ session::step session::client_kill(args_view args) {
     ask_shards(
         [filter, me = id_](shard_core& shard) {
             std::vector<session*> chosen;
-            shard.each_session([&](session& s) {
+            shard.each_client([&](session& s) {
                 if (s.life() != session_life::closed && filter.fits(s) && s.id() != me) chosen.push_back(&s);
             });
             for (session* s : chosen) s->kill();

@@ -96,6 +96,7 @@ void session::on_handshake_done() {
 }
 
 void session::on_reload() {
+    if (control()) return;
     const user* fresh = shard_.settings().users.find(user_->name);
     if (fresh == nullptr) return close_now("user was removed");
     const bool must_change = user_ != fresh;

@@ -82,7 +82,7 @@ std::string pools_of(shard_core& shard) {
 
 std::string clients_of(shard_core& shard) {
     std::string out;
-    shard.each_session([&](session& s) {
+    shard.each_client([&](session& s) {
         if (s.life() == session_life::closed) return;
         add_row(out, {{"id", std::to_string(s.id())},
                       {"shard", std::to_string(shard.index)},

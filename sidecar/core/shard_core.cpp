@@ -117,9 +117,13 @@ session& shard_core::open_session(client_address address) {
     const std::uint64_t id = process.next_client_id.fetch_add(1, std::memory_order_relaxed);
     auto& slot = sessions_[id];
     slot = std::make_unique<session>(*this, id, std::move(address));
-    ++stats.count.clients_accepted;
+    if (!is_control(*slot)) ++stats.count.clients_accepted;
     if (slot->stranger()) strangers.add(id, now_);
     return *slot;
+}
+
+bool shard_core::is_control(const session& s) {
+    return s.address().kind == client_kind::control;
 }
 
 bool shard_core::make_room() {
@@ -373,11 +377,12 @@ void shard_core::dispose() {
 void shard_core::begin_drain() {
     draining_ = true;
     layer_service->begin_drain();
-    each_session([](session& s) { s.drain(); });
+    each_client([](session& s) { s.drain(); });
 }
 
 bool shard_core::drained() const {
-    return sessions_.empty();
+    return std::all_of(sessions_.begin(), sessions_.end(),
+                       [](const auto& s) { return is_control(*s.second); });
 }
 
 // --- counters
@@ -392,7 +397,7 @@ std::vector<link*> shard_core::links() const {
 metrics shard_core::snapshot() {
     auto& g = stats.now;
     g = gauges{};
-    each_session([&](session& s) {
+    each_client([&](session& s) {
         if (s.life() == session_life::closed) return;
         ++g.clients;
         if (s.blocked()) ++g.clients_blocked;

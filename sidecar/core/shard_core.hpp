@@ -41,12 +41,21 @@ class channel_store;
 class session;
 class channel_service;
 
+enum class client_kind : std::uint8_t {
+    guest,
+    // The sidecar's own control plane at the other end of a socketpair: no policy, no authentication, not
+    // counted, listed, killed or drained with the clients.
+    control,
+};
+
 struct client_address {
     std::string remote;  // "127.0.0.1:52100" or "/path:0"
     std::string local;
     bool unix_socket = false;
     bool tls = false;
     int descriptor = -1;  // shown in CLIENT LIST
+    client_kind kind = client_kind::guest;
+    int database = 0;  // where it begins
 };
 
 // Scripts that upstream is known to have: they may be called by their hash.
@@ -118,6 +127,12 @@ public:
     template <class F>
     void each_session(F&& f) {
         for (auto& [id, s] : sessions_) f(*s);
+    }
+    // Those that came from outside.
+    template <class F>
+    void each_client(F&& f) {
+        for (auto& [id, s] : sessions_)
+            if (!is_control(*s)) f(*s);
     }
     [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
     void resume_later(session& s);
@@ -213,6 +228,7 @@ public:
     buffer_pool output_buffers;
 
 private:
+    [[nodiscard]] static bool is_control(const session& s);
     [[nodiscard]] handshake_settings settings_for(const link_key& key) const;
     [[nodiscard]] std::unique_ptr<link> make_link(const link_key& key);
     void learn_commands(upstream& from);

@@ -53,6 +53,12 @@ std::optional<http_response> access_rules::check(const http_request& request, ro
                    "configure --http-token or --http-operator-token");
 }
 
+std::string_view access_rules::caller(const http_request& request) const {
+    if (!any_token()) return "local";
+    const std::string hash = sha256_hex(bearer_token(request.authorization));
+    return equal_in_constant_time(hash, operator_hash_) ? "operator" : "viewer";
+}
+
 // A browser names the page's origin; a page of another host has no business here. The scheme is not compared,
 // as a proxy in front may speak TLS.
 std::optional<http_response> access_rules::check_origin(const http_request& request) const {

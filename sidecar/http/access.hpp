@@ -29,6 +29,9 @@ public:
     // nullopt = go on; else the refusal to send.
     [[nodiscard]] std::optional<http_response> check(const http_request& request, route_access wanted) const;
 
+    // As whom a request that was let in comes: "operator", "viewer", or "local" where no token is configured.
+    [[nodiscard]] std::string_view caller(const http_request& request) const;
+
 private:
     [[nodiscard]] std::optional<http_response> check_origin(const http_request& request) const;
     [[nodiscard]] std::optional<http_response> check_token(const http_request& request,

@@ -29,10 +29,16 @@ struct process_status {
     std::string state = "serving";  // "starting", "serving", "draining"
 };
 
+class http_routes;
+
 struct http_backend {
     std::function<std::string()> metrics_text;  // Prometheus text; the server appends its own counters
     std::function<readiness()> ready;
     std::function<process_status()> status;
+    // Runs a job on the control thread; false = too many wait there. Empty = there is no such thread.
+    std::function<bool(std::function<void()>)> run_on_control{};
+    // Adds the routes of features, once, before the first request.
+    std::function<void(http_routes&)> add_routes{};
 };
 
 }  // namespace sidecar

@@ -69,14 +69,22 @@ void http_routes::set_tokens(std::string_view token, std::string_view operator_t
 }
 
 http_response http_routes::answer(const http_request& request) const {
-    http_response response = dispatch(request);
+    routed found = find(request);
+    if (found.entry == nullptr) return finished(std::move(found.refusal));
+    return finished(
+        found.entry->handle({request, std::move(found.parameters), found.query, access_.caller(request)}));
+}
+
+http_response http_routes::finished(http_response response) {
     response.headers.emplace_back("Cache-Control", "no-store");
     response.headers.emplace_back("X-Content-Type-Options", "nosniff");
     return response;
 }
 
-http_response http_routes::dispatch(const http_request& request) const {
-    if (!request.target.starts_with('/')) return problem(400, "the target of a request must be a path");
+routed http_routes::find(const http_request& request) const {
+    const auto refused = [](http_response answer) { return routed{nullptr, {}, {}, std::move(answer)}; };
+    if (!request.target.starts_with('/'))
+        return refused(problem(400, "the target of a request must be a path"));
     const std::string_view path = request.target.substr(0, request.target.find('?'));
     const std::string_view query = request.target.substr(std::min(path.size() + 1, request.target.size()));
 
@@ -86,19 +94,19 @@ http_response http_routes::dispatch(const http_request& request) const {
         auto parameters = match(entry.path, path);
         if (!parameters) continue;
         if (method_fits(entry, request.method)) {
-            if (auto refusal = access_.check(request, entry.access)) return std::move(*refusal);
-            return entry.handle({request, std::move(*parameters), query});
+            if (auto refusal = access_.check(request, entry.access)) return refused(std::move(*refusal));
+            return {&entry, std::move(*parameters), query, {}};
         }
         allowed +=
             (allowed.empty() ? "" : ", ") + std::string(entry.method == "GET" ? "GET, HEAD" : entry.method);
         if (entry.access == route_access::health) strictest = route_access::health;
     }
     // Without its token nobody learns which paths exist.
-    if (auto refusal = access_.check(request, strictest)) return std::move(*refusal);
-    if (allowed.empty()) return not_found(path);
+    if (auto refusal = access_.check(request, strictest)) return refused(std::move(*refusal));
+    if (allowed.empty()) return refused(not_found(path));
     http_response response = problem(405, "this path answers to " + allowed);
     response.headers.emplace_back("Allow", allowed);
-    return response;
+    return refused(std::move(response));
 }
 
 }  // namespace sidecar

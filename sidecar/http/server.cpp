@@ -10,11 +10,13 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <thread>
 
+#include "sidecar/http/event_queue.hpp"
 #include "sidecar/http/routes.hpp"
 #include "sidecar/net/log.hpp"
 
@@ -60,15 +62,63 @@ error_code listen_on(tcp::acceptor& acceptor, const endpoint& wanted) {
     return ec;
 }
 
-http_request view_of(const http::request<http::string_body>& message) {
+http_request view_of(const http::request<http::string_body>& message, std::string_view remote) {
     const auto view = [](beast::string_view text) { return std::string_view(text.data(), text.size()); };
     return {view(message.method_string()),
             view(message.target()),
             view(message[http::field::host]),
             view(message[http::field::origin]),
             view(message[http::field::authorization]),
-            message.body()};
+            message.body(),
+            view(message[http::field::content_type]),
+            remote,
+            view(message["Last-Event-ID"])};
 }
+
+// A request that outlives the buffers it was read from: it is answered on another thread.
+struct kept_call {
+    kept_call(routed found, const http_request& request, std::string_view by)
+        : entry(*found.entry),
+          parameters(std::move(found.parameters)),
+          target(request.target),
+          body(request.body),
+          content_type(request.content_type),
+          remote(request.remote),
+          last_event_id(request.last_event_id),
+          caller(by) {}
+
+    [[nodiscard]] http_response answer() const {
+        http_request request;
+        request.method = entry.method;
+        request.target = target;
+        request.body = body;
+        request.content_type = content_type;
+        request.remote = remote;
+        request.last_event_id = last_event_id;
+        const std::string_view text = target;
+        const std::size_t mark = text.find('?');
+        return entry.handle(
+            {request, parameters, mark == text.npos ? std::string_view() : text.substr(mark + 1), caller});
+    }
+
+    const route& entry;
+    std::vector<std::string> parameters;
+    std::string target, body, content_type, remote, last_event_id;
+    std::string_view caller;
+};
+
+http_response failed(std::string_view target, const std::exception& error) {
+    log_event(log_level::error, "http handler failed",
+              {{"target", std::string(target)}, {"cause", error.what()}});
+    return problem(500, "the answer could not be made; the log says why");
+}
+
+// Where the control thread leaves an answer for the coroutine that waits.
+struct pending_answer {
+    explicit pending_answer(asio::io_context& io) : done(io) {}
+    std::optional<http_response> response;  // touched on the HTTP thread only
+    asio::steady_timer done;
+};
 
 // The refusal that fits what was wrong with the bytes; nullopt where nobody is left to read it.
 std::optional<http_response> refusal_of(error_code ec) {
@@ -86,9 +136,11 @@ class http_server::state {
 public:
     state(http_settings settings, http_backend backend)
         : settings_(std::move(settings)),
-          routes_(settings_.listen, std::move(backend), counters_),
+          backend_(std::move(backend)),
+          routes_(settings_.listen, backend_, counters_),
           io_(1),
           acceptor_(io_) {
+        if (backend_.add_routes) backend_.add_routes(routes_);
         routes_.set_tokens(settings_.token, settings_.operator_token);
     }
 
@@ -131,11 +183,14 @@ private:
     asio::awaitable<void> serve(tcp::socket socket);
     asio::awaitable<bool> respond(beast::tcp_stream& stream, http_response answer, bool head, bool keep_alive,
                                   unsigned version);
-    [[nodiscard]] http_response answer(const http_request& request) const;
+    asio::awaitable<http_response> answer(http_request request);
+    asio::awaitable<http_response> answer_on_control(std::shared_ptr<kept_call> call);
+    asio::awaitable<void> stream_events(beast::tcp_stream& stream, http_response answer, unsigned version);
     void refuse(tcp::socket socket);
 
     // The io_context is declared after what its coroutines refer to, and so ends before it.
     http_settings settings_;
+    http_backend backend_;
     http_counters counters_;
     http_routes routes_;
     endpoint local_;
@@ -179,13 +234,78 @@ void http_server::state::refuse(tcp::socket socket) {
                    std::chrono::steady_clock::now());
 }
 
-http_response http_server::state::answer(const http_request& request) const {
+// `request` is valid until the first suspension.
+asio::awaitable<http_response> http_server::state::answer(http_request request) {
+    routed found = routes_.find(request);
+    if (found.entry == nullptr) co_return http_routes::finished(std::move(found.refusal));
+    const std::string_view caller = routes_.caller(request);
+    if (found.entry->place == route_place::control) {
+        auto call = std::make_shared<kept_call>(std::move(found), request, caller);
+        http_response made = co_await answer_on_control(std::move(call));
+        co_return http_routes::finished(std::move(made));
+    }
+    http_response made;
     try {
-        return routes_.answer(request);
+        made = found.entry->handle({request, std::move(found.parameters), found.query, caller});
     } catch (const std::exception& error) {
-        log_event(log_level::error, "http handler failed",
-                  {{"target", std::string(request.target)}, {"cause", error.what()}});
-        return problem(500, "the answer could not be made; the log says why");
+        made = failed(request.target, error);
+    }
+    co_return http_routes::finished(std::move(made));
+}
+
+asio::awaitable<http_response> http_server::state::answer_on_control(std::shared_ptr<kept_call> call) {
+    if (!backend_.run_on_control) co_return problem(404, "broker inspection is off: --broker observe");
+    auto pending = std::make_shared<pending_answer>(io_);
+    pending->done.expires_after(std::chrono::milliseconds(settings_.limits.control_timeout_ms));
+    const bool taken = backend_.run_on_control([this, call, pending] {
+        http_response made;
+        try {
+            made = call->answer();
+        } catch (const std::exception& error) {
+            made = failed(call->target, error);
+        }
+        asio::post(io_, [pending, made = std::move(made)]() mutable {
+            pending->response = std::move(made);
+            pending->done.cancel();
+        });
+    });
+    if (!taken) co_return problem(503, "too many requests wait for the broker's control thread");
+    co_await pending->done.async_wait(tuple_awaitable);
+    if (!pending->response) co_return problem(504, "Redis did not answer in time");
+    co_return std::move(*pending->response);
+}
+
+// Until the client leaves. What wakes this may come from any thread.
+asio::awaitable<void> http_server::state::stream_events(beast::tcp_stream& stream, http_response answer,
+                                                        unsigned version) {
+    ++counters_.responses[answer.status];
+    http::response<http::empty_body> head(static_cast<http::status>(answer.status), version);
+    head.set(http::field::server, "sidecar");
+    head.set(http::field::content_type, answer.content_type);
+    for (const auto& [name, value] : answer.headers) head.set(name, value);
+    head.keep_alive(false);
+    http::response_serializer<http::empty_body> serializer(head);
+    stream.expires_after(std::chrono::milliseconds(settings_.limits.request_timeout_ms));
+    auto [head_ec, head_count] = co_await http::async_write_header(stream, serializer, tuple_awaitable);
+    if (head_ec) co_return;
+    const auto news = std::make_shared<asio::steady_timer>(io_);
+    const auto queue = answer.events;
+    queue->on_news([news, io = &io_] { asio::post(*io, [news] { news->cancel(); }); });
+    std::string bytes = answer.body;
+    for (;;) {
+        bytes += queue->take();
+        if (bytes.empty()) {
+            news->expires_after(std::chrono::milliseconds(settings_.limits.event_pause_ms_max));
+            auto [ec] = co_await news->async_wait(tuple_awaitable);
+            // A comment keeps the connection alive, and finds out whether anybody is there.
+            if (!ec) bytes = ": still here\n\n";
+            continue;
+        }
+        stream.expires_after(std::chrono::milliseconds(settings_.limits.request_timeout_ms));
+        const auto buffer = asio::buffer(bytes);
+        auto [ec, count] = co_await asio::async_write(stream, buffer, tuple_awaitable);
+        if (ec) co_return;
+        bytes.clear();
     }
 }
 
@@ -195,6 +315,10 @@ asio::awaitable<void> http_server::state::serve(tcp::socket socket) {
     beast::flat_buffer buffer(settings_.limits.header_bytes_max + settings_.limits.body_bytes_max + 4096);
     const std::chrono::milliseconds request_timeout(settings_.limits.request_timeout_ms);
     const std::chrono::milliseconds idle_timeout(settings_.limits.idle_timeout_ms);
+    error_code remote_ec;
+    const auto peer = stream.socket().remote_endpoint(remote_ec);
+    const std::string remote =
+        remote_ec ? std::string() : to_string(endpoint{peer.address().to_string(), peer.port()});
     for (bool first = true;; first = false) {
         if (!first && buffer.size() == 0) {
             // Between requests a client may idle; once a request begins, its clock starts.
@@ -218,8 +342,13 @@ asio::awaitable<void> http_server::state::serve(tcp::socket socket) {
         }
         const auto& message = parser.get();
         const bool keep_alive = message.keep_alive();
-        http_response made = answer(view_of(message));
+        const http_request request = view_of(message, remote);
+        http_response made = co_await answer(request);
         const bool head = message.method() == http::verb::head;
+        if (made.events != nullptr && !head) {
+            co_await stream_events(stream, std::move(made), message.version());
+            break;
+        }
         const bool more = co_await respond(stream, std::move(made), head, keep_alive, message.version());
         if (!more) break;
     }

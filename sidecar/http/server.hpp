@@ -18,6 +18,8 @@ struct http_limits {
     std::uint32_t connections_max = 256;  // further ones are answered 503 and closed
     std::uint32_t request_timeout_ms = 10'000;
     std::uint32_t idle_timeout_ms = 60'000;
+    std::uint32_t control_timeout_ms = 30'000;  // of an answer made on the control thread
+    std::uint32_t event_pause_ms_max = 15'000;  // without a word to a reader of events
 };
 
 struct http_settings {

@@ -11,6 +11,7 @@ class shard;
 class client_socket final : public ready_handler {
 public:
     client_socket(shard& owner, session& client, int descriptor, SSL* tls);  // owns the last two
+    [[nodiscard]] const session& client() const { return client_; }
     // No event reaches it any more.
     void detach();
 

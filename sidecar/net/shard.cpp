@@ -170,17 +170,37 @@ void shard::on_accepted(int descriptor, client_address address, const tls_contex
         ::close(descriptor);
         return;
     }
+    serve_client(descriptor, std::move(address), tls);
+}
+
+void shard::adopt(int descriptor, int db) {
+    post([this, descriptor, db](shard_core&) {
+        client_address address;
+        address.remote = address.local = "control:0";
+        address.unix_socket = true;
+        address.descriptor = descriptor;
+        address.kind = client_kind::control;
+        address.database = db;
+        serve_client(descriptor, std::move(address), nullptr);
+    });
+}
+
+void shard::serve_client(int descriptor, client_address address, const tls_context* tls) {
     SSL* side = tls != nullptr ? tls->accept_side() : nullptr;
     session& client = core_.open_session(std::move(address));
     try {
         auto socket = std::make_unique<client_socket>(*this, client, descriptor, side);
         clients_.emplace(socket.get(), std::move(socket));
     } catch (const std::system_error& error) {
-        process_.clients.fetch_sub(1, std::memory_order_relaxed);
+        uncount(client);
         client.io = nullptr;
         client.on_broken();
         on_accept_failed(error.what());
     }
+}
+
+void shard::uncount(const session& client) {
+    if (!client.control()) process_.clients.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void shard::on_accept_failed(const std::string& cause) {
@@ -192,7 +212,7 @@ void shard::forget(client_socket& socket) {
     const auto it = clients_.find(&socket);
     if (it == clients_.end()) return;
     socket.detach();
-    process_.clients.fetch_sub(1, std::memory_order_relaxed);
+    uncount(socket.client());
     ended_clients_.push_back(std::move(it->second));
     clients_.erase(it);
 }

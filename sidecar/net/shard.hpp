@@ -41,6 +41,9 @@ public:
     void stop();  // and joins
     // From any thread: no more clients, those there are brought to an end.
     void begin_drain();
+    // From any thread: serves the sidecar's own control plane at the other end of this connected socket, on
+    // that db. Takes the descriptor.
+    void adopt(int descriptor, int db);
     [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
 
     // --- for the sockets of this shard, on its thread
@@ -61,6 +64,8 @@ public:
     [[nodiscard]] bool take_handshake() { return handshakes_left_ > 0 && handshakes_left_-- > 0; }
 
 private:
+    void serve_client(int descriptor, client_address address, const tls_context* tls);
+    void uncount(const session& client);
     void begin_turn();
     void end_turn();
     void serve(link& which);

@@ -42,6 +42,7 @@ TESTED = ("resp", "channels", "broker", "sidecar/core", "sidecar/config")
 NATIVE = "it needs what Redis answers to scripts: tests/layer/test_native_commands.py"
 # Units without a test of the same name, each with the reason.
 UNTESTED = {
+    "broker/boost_json.cpp": "the library's own code",
     "broker/blocking_parse.cpp": "the parsing half of blocking_call.hpp: blocking_call_test.cpp",
     "broker/stream_options.cpp": "BLOCK of XREAD, read through blocking_call: blocking_call_test.cpp",
     "sidecar/core/channel_service.cpp": NATIVE,
