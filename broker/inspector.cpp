@@ -1,0 +1,273 @@
+#include "broker/inspector.hpp"
+
+#include <algorithm>
+
+#include "resp/number.hpp"
+
+namespace broker {
+
+namespace {
+
+constexpr std::int64_t first_window = 16;  // grows while elements turn out small
+constexpr std::int64_t window_max = 256;
+constexpr std::size_t small_window_bytes = 128U << 10;
+constexpr std::int64_t near_end_max = 400;  // looked through for a tag nobody remembers
+
+std::size_t bytes_of(const std::vector<std::string>& elements) {
+    std::size_t bytes = 0;
+    for (const auto& element : elements) bytes += element.size();
+    return bytes;
+}
+
+std::int64_t next_window(std::int64_t window, std::size_t bytes) {
+    return bytes < small_window_bytes ? std::min(window * 2, window_max) : window;
+}
+
+}  // namespace
+
+struct inspector::reading {
+    std::int64_t elements;
+    std::size_t bytes;
+
+    void took(std::size_t count, std::size_t size) {
+        elements -= static_cast<std::int64_t>(count);
+        bytes -= std::min(bytes, size);
+    }
+    [[nodiscard]] bool over() const { return elements <= 0 || bytes == 0; }
+};
+
+std::string tag_of(std::string_view element) {
+    constexpr std::string_view name = "\"delivery_tag\"";
+    std::size_t at = element.rfind(name);
+    if (at == std::string_view::npos) return {};
+    at = element.find('"', at + name.size());
+    if (at == std::string_view::npos) return {};
+    const std::size_t end = element.find('"', at + 1);
+    if (end == std::string_view::npos || end - at > 256) return {};
+    return std::string(element.substr(at + 1, end - at - 1));
+}
+
+std::string page_cursor::text() const {
+    return std::to_string(step) + "." + std::to_string(position) + "." + tag;
+}
+
+std::optional<page_cursor> page_cursor::parse(std::string_view text) {
+    const std::size_t one = text.find('.');
+    const std::size_t two = one == std::string_view::npos ? one : text.find('.', one + 1);
+    if (two == std::string_view::npos) return std::nullopt;
+    const auto step = resp::parse_number(text.substr(0, one));
+    const auto position = resp::parse_number(text.substr(one + 1, two - one - 1));
+    if (!step || !position || *step < 0 || *step > 255 || *position < 0) return std::nullopt;
+    return page_cursor{static_cast<int>(*step), *position, std::string(text.substr(two + 1))};
+}
+
+std::vector<std::vector<std::uint64_t>> inspector::depths(const broker_layout& layout,
+                                                          const std::vector<std::string>& queues) {
+    std::vector<redis_command> commands;
+    for (const auto& queue : queues)
+        for (const int step : layout.steps) commands.push_back({"LLEN", layout.list_key(queue, step)});
+    const auto replies = redis_.pipeline(commands);
+    std::vector<std::vector<std::uint64_t>> depths;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        auto& by_step = depths.emplace_back();
+        for (std::size_t step = 0; step < layout.steps.size(); ++step)
+            by_step.push_back(static_cast<std::uint64_t>(replies[at++].integer));
+    }
+    return depths;
+}
+
+std::optional<std::vector<std::string>> inspector::range(const std::string& key, list_end from,
+                                                         std::int64_t first, std::int64_t count,
+                                                         std::string& error) {
+    const std::int64_t last = first + count - 1;
+    resp::value reply = from == list_end::left
+                            ? redis_.call({"LRANGE", key, std::to_string(first - 1), std::to_string(last - 1)})
+                            : redis_.call({"LRANGE", key, std::to_string(-last), std::to_string(-first)});
+    if (is_error(reply)) {
+        error = reply.text;
+        return std::nullopt;
+    }
+    std::vector<std::string> elements;
+    elements.reserve(reply.items.size());
+    for (auto& item : reply.items) elements.push_back(std::move(item.text));
+    if (from == list_end::right) std::reverse(elements.begin(), elements.end());
+    return elements;
+}
+
+listed_message inspector::listed(const broker_layout& layout, std::string element, const std::string& queue,
+                                 int step, std::int64_t position) {
+    listed_message message;
+    message.tag = tag_of(element);
+    message.element = std::move(element);
+    message.key = layout.list_key(queue, step);
+    message.queue = queue;
+    message.step = step;
+    message.position = position;
+    places_.remember(message.tag, {message.key, queue, step, position});
+    return message;
+}
+
+// Where the message is now, counted from that end; looked for around where it was, farther towards the end
+// it is served from.
+std::optional<std::int64_t> inspector::refind(const std::string& key, list_end from, const std::string& tag,
+                                              std::int64_t position, std::string* element) {
+    std::string error;
+    std::int64_t near = position;      // [near, far] has been looked at
+    std::int64_t far = position - 1;
+    for (std::int64_t width = 32; far - near + 1 < limits_.refind_max; width *= 2) {
+        const auto look = [&](std::int64_t first, std::int64_t count) -> std::optional<std::int64_t> {
+            if (count <= 0) return std::nullopt;
+            const auto elements = range(key, from, first, count, error);
+            if (!elements) return std::nullopt;
+            for (std::size_t i = 0; i < elements->size(); ++i) {
+                if (tag_of((*elements)[i]) != tag) continue;
+                if (element != nullptr) *element = (*elements)[i];
+                return first + static_cast<std::int64_t>(i);
+            }
+            return std::nullopt;
+        };
+        if (const auto found = look(far + 1, width)) return found;
+        const std::int64_t begin = std::max<std::int64_t>(1, near - width);
+        if (const auto found = look(begin, near - begin)) return found;
+        far += width;
+        near = begin;
+        if (!error.empty()) break;
+    }
+    return std::nullopt;
+}
+
+void inspector::read_step(const broker_layout& layout, const std::string& queue, int step, list_end from,
+                          std::int64_t first, std::size_t limit, std::size_t& bytes, message_page& into) {
+    const std::string key = layout.list_key(queue, step);
+    std::int64_t window = std::min<std::int64_t>(first_window, static_cast<std::int64_t>(limit));
+    while (into.items.size() < limit && bytes < limits_.page_bytes_max) {
+        // A page read from the left tells positions from the right.
+        std::int64_t length = 0;
+        if (from == list_end::left) length = redis_.call({"LLEN", key}).integer;
+        auto elements = range(key, from, first, window, into.error);
+        if (!elements || elements->empty()) return;
+        const std::size_t size = bytes_of(*elements);
+        const bool last = static_cast<std::int64_t>(elements->size()) < window;
+        for (auto& element : *elements) {
+            if (into.items.size() == limit) break;
+            const std::int64_t at = first++;
+            auto message = listed(layout, std::move(element), queue, step,
+                                  from == list_end::right ? at : std::max<std::int64_t>(1, length - at + 1));
+            into.next = page_cursor{step, at, message.tag};
+            if (!hidden(message.tag)) into.items.push_back(std::move(message));
+        }
+        bytes += size;
+        if (last) return;
+        window = std::min(next_window(window, size), static_cast<std::int64_t>(limit - into.items.size()));
+    }
+}
+
+message_page inspector::page(const broker_layout& layout, const std::string& queue, list_end from,
+                             const std::optional<page_cursor>& after, std::size_t limit) {
+    message_page page;
+    std::size_t bytes = 0;
+    bool begun = !after;
+    for (const int step : layout.steps) {
+        std::int64_t first = 1;
+        if (!begun) {
+            if (step != after->step) continue;
+            begun = true;
+            const auto found = refind(layout.list_key(queue, step), from, after->tag, after->position, nullptr);
+            first = found.value_or(after->position) + 1;
+            page.exact = found.has_value();
+            page.left_meanwhile = found ? after->position - *found : 0;
+        }
+        read_step(layout, queue, step, from, first, limit, bytes, page);
+        if (!page.error.empty() || page.items.size() >= limit || bytes >= limits_.page_bytes_max) break;
+    }
+    const bool full = page.items.size() >= limit || bytes >= limits_.page_bytes_max;
+    if (!full) page.next.reset();
+    return page;
+}
+
+std::optional<listed_message> inspector::near_end(const broker_layout& layout, const std::string& tag,
+                                                  const std::string& queue, int step, list_end from,
+                                                  std::int64_t count, reading& left) {
+    const std::string key = layout.list_key(queue, step);
+    const std::int64_t length = redis_.call({"LLEN", key}).integer;
+    std::string error;
+    std::int64_t window = first_window;
+    for (std::int64_t first = 1; first <= std::min(count, length) && !left.over(); first += window) {
+        const auto elements = range(key, from, first, window, error);
+        if (!elements || elements->empty()) return std::nullopt;
+        left.took(elements->size(), bytes_of(*elements));
+        for (std::size_t i = 0; i < elements->size(); ++i) {
+            if (tag_of((*elements)[i]) != tag) continue;
+            const std::int64_t at = first + static_cast<std::int64_t>(i);
+            return listed(layout, (*elements)[i], queue, step,
+                          from == list_end::right ? at : std::max<std::int64_t>(1, length - at + 1));
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<listed_message> inspector::locate(const broker_layout& layout, const std::string& tag,
+                                                const std::vector<std::string>& queues) {
+    if (const auto place = places_.find(tag); place && place->key == layout.list_key(place->queue, place->step)) {
+        std::string element;
+        if (const auto at = refind(place->key, list_end::right, tag, place->position, &element))
+            return listed(layout, std::move(element), place->queue, place->step, *at);
+    }
+    reading left{limits_.search_elements_max, limits_.search_bytes_max};
+    for (const auto& queue : queues) {
+        for (const int step : layout.steps) {
+            if (left.over()) return std::nullopt;
+            for (const list_end from : {list_end::right, list_end::left})
+                if (auto found = near_end(layout, tag, queue, step, from, near_end_max, left)) return found;
+        }
+    }
+    return std::nullopt;
+}
+
+search_result inspector::search(const broker_layout& layout, const std::vector<std::string>& queues,
+                                const element_predicate& wanted, std::string_view cursor,
+                                std::size_t limit) {
+    // "<number of the queue>.<step>.<position>.<tag>": behind that message.
+    std::size_t begin = 0;
+    std::optional<page_cursor> after;
+    if (!cursor.empty()) {
+        const std::size_t dot = cursor.find('.');
+        const auto number = resp::parse_number(cursor.substr(0, dot));
+        if (number && *number >= 0 && dot != std::string_view::npos) {
+            begin = static_cast<std::size_t>(*number);
+            after = page_cursor::parse(cursor.substr(dot + 1));
+        }
+    }
+    search_result result;
+    reading left{limits_.search_elements_max, limits_.search_bytes_max};
+    for (std::size_t i = begin; i < queues.size(); ++i, after.reset()) {
+        for (;;) {
+            auto part = page(layout, queues[i], list_end::right, after, static_cast<std::size_t>(window_max));
+            if (!part.error.empty()) {
+                result.error = std::move(part.error);
+                return result;
+            }
+            std::size_t bytes = 0;
+            for (auto& message : part.items) {
+                bytes += message.element.size();
+                ++result.looked_at;
+                if (!wanted(message)) continue;
+                page_cursor here{message.step, message.position, message.tag};
+                result.items.push_back(std::move(message));
+                if (result.items.size() < limit) continue;
+                result.next = std::to_string(i) + "." + here.text();
+                return result;
+            }
+            if (!part.next) break;
+            after = part.next;
+            left.took(part.items.size(), bytes);
+            if (!left.over()) continue;
+            result.next = std::to_string(i) + "." + after->text();
+            return result;
+        }
+    }
+    return result;
+}
+
+}  // namespace broker
