@@ -1,6 +1,6 @@
 #pragma once
-// Where one application keeps its things in Redis: what kombu's transport options make of key names. One queue
-// is several lists, one for each priority step; the right end of the list of step 0 is what runs next.
+// Where one application keeps its things in Redis: what kombu's transport options make of key names. One
+// queue is several lists, one for each priority step; the right end of the list of step 0 is what runs next.
 
 #include <algorithm>
 #include <optional>

@@ -81,9 +81,10 @@ std::optional<std::vector<std::string>> inspector::range(const std::string& key,
                                                          std::int64_t first, std::int64_t count,
                                                          std::string& error) {
     const std::int64_t last = first + count - 1;
-    resp::value reply = from == list_end::left
-                            ? redis_.call({"LRANGE", key, std::to_string(first - 1), std::to_string(last - 1)})
-                            : redis_.call({"LRANGE", key, std::to_string(-last), std::to_string(-first)});
+    resp::value reply =
+        from == list_end::left
+            ? redis_.call({"LRANGE", key, std::to_string(first - 1), std::to_string(last - 1)})
+            : redis_.call({"LRANGE", key, std::to_string(-last), std::to_string(-first)});
     if (is_error(reply)) {
         error = reply.text;
         return std::nullopt;
@@ -113,7 +114,7 @@ listed_message inspector::listed(const broker_layout& layout, std::string elemen
 std::optional<std::int64_t> inspector::refind(const std::string& key, list_end from, const std::string& tag,
                                               std::int64_t position, std::string* element) {
     std::string error;
-    std::int64_t near = position;      // [near, far] has been looked at
+    std::int64_t near = position;  // [near, far] has been looked at
     std::int64_t far = position - 1;
     for (std::int64_t width = 32; far - near + 1 < limits_.refind_max; width *= 2) {
         const auto look = [&](std::int64_t first, std::int64_t count) -> std::optional<std::int64_t> {
@@ -173,7 +174,8 @@ message_page inspector::page(const broker_layout& layout, const std::string& que
         if (!begun) {
             if (step != after->step) continue;
             begun = true;
-            const auto found = refind(layout.list_key(queue, step), from, after->tag, after->position, nullptr);
+            const auto found =
+                refind(layout.list_key(queue, step), from, after->tag, after->position, nullptr);
             first = found.value_or(after->position) + 1;
             page.exact = found.has_value();
             page.left_meanwhile = found ? after->position - *found : 0;
@@ -209,7 +211,8 @@ std::optional<listed_message> inspector::near_end(const broker_layout& layout, c
 
 std::optional<listed_message> inspector::locate(const broker_layout& layout, const std::string& tag,
                                                 const std::vector<std::string>& queues) {
-    if (const auto place = places_.find(tag); place && place->key == layout.list_key(place->queue, place->step)) {
+    if (const auto place = places_.find(tag);
+        place && place->key == layout.list_key(place->queue, place->step)) {
         std::string element;
         if (const auto at = refind(place->key, list_end::right, tag, place->position, &element))
             return listed(layout, std::move(element), place->queue, place->step, *at);
@@ -226,8 +229,7 @@ std::optional<listed_message> inspector::locate(const broker_layout& layout, con
 }
 
 search_result inspector::search(const broker_layout& layout, const std::vector<std::string>& queues,
-                                const element_predicate& wanted, std::string_view cursor,
-                                std::size_t limit) {
+                                const element_predicate& wanted, std::string_view cursor, std::size_t limit) {
     // "<number of the queue>.<step>.<position>.<tag>": behind that message.
     std::size_t begin = 0;
     std::optional<page_cursor> after;

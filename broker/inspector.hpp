@@ -1,10 +1,11 @@
 #pragma once
-// Reads queues as they lie in Redis without changing them, with bounded commands only: no call reads more than
-// a few thousand elements or a few megabytes, whatever the queue holds.
+// Reads queues as they lie in Redis without changing them, with bounded commands only: no call reads more
+// than a few thousand elements or a few megabytes, whatever the queue holds.
 //
 // Positions count from the end they are named after: from the right, 1 is what runs next. A position is a
-// hint, since queues move while they are read; the tag is what identifies a message. A page's cursor is the tag
-// of its last message with its position, and the next page begins behind that message wherever it is by then.
+// hint, since queues move while they are read; the tag is what identifies a message. A page's cursor is the
+// tag of its last message with its position, and the next page begins behind that message wherever it is by
+// then.
 
 #include <cstdint>
 #include <functional>
@@ -94,8 +95,8 @@ private:
     // Elements at positions [first, first + count) from that end, nearest first.
     std::optional<std::vector<std::string>> range(const std::string& key, list_end from, std::int64_t first,
                                                   std::int64_t count, std::string& error);
-    listed_message listed(const broker_layout& layout, std::string element, const std::string& queue, int step,
-                          std::int64_t position);
+    listed_message listed(const broker_layout& layout, std::string element, const std::string& queue,
+                          int step, std::int64_t position);
     std::optional<std::int64_t> refind(const std::string& key, list_end from, const std::string& tag,
                                        std::int64_t position, std::string* element);
     std::optional<listed_message> near_end(const broker_layout& layout, const std::string& tag,

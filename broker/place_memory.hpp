@@ -31,7 +31,7 @@ private:
     using entry = std::pair<std::string, remembered_place>;
 
     std::size_t entries_max_;
-    std::list<entry> entries_;  // the newest first
+    std::list<entry> entries_;                                                 // the newest first
     std::unordered_map<std::string_view, std::list<entry>::iterator> by_tag_;  // views of the entries
 };
 

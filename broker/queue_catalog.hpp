@@ -1,8 +1,8 @@
 #pragma once
-// Which queues there are: nothing in Redis lists them, an empty one has no key at all. Found by going round the
-// keyspace in small steps of SCAN, never with KEYS: binding sets name queues that were declared, lists whose
-// head is a kombu message are queues that hold something. Prefixes of several applications show in the names
-// of their binding sets and of their unacked hashes.
+// Which queues there are: nothing in Redis lists them, an empty one has no key at all. Found by going round
+// the keyspace in small steps of SCAN, never with KEYS: binding sets name queues that were declared, lists
+// whose head is a kombu message are queues that hold something. Prefixes of several applications show in the
+// names of their binding sets and of their unacked hashes.
 //
 // A name is forgotten when a whole round has not met it again.
 
@@ -61,9 +61,9 @@ private:
     static constexpr std::size_t names_max = 20'000;
 
     redis_port& redis_;
-    std::map<std::string, std::uint64_t> lists_;     // kombu's, by key → round it was last met in
-    std::map<std::string, std::uint64_t> foreign_;   // other lists
-    std::map<std::string, std::uint64_t> unacked_;   // hashes' indexes by key
+    std::map<std::string, std::uint64_t> lists_;    // kombu's, by key → round it was last met in
+    std::map<std::string, std::uint64_t> foreign_;  // other lists
+    std::map<std::string, std::uint64_t> unacked_;  // hashes' indexes by key
     std::map<std::string, std::pair<std::uint64_t, std::vector<binding>>> bindings_;  // by key
     std::string list_cursor_ = "0";
     std::string binding_cursor_ = "0";

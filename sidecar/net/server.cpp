@@ -1,7 +1,9 @@
 // Wires the process together: shards, listeners, HTTP, signals, reload, drain.
 #include "sidecar/net/server.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,7 +20,9 @@
 #include <stdexcept>
 
 #include "sidecar/config/load.hpp"
+#include "sidecar/control/broker_control.hpp"
 #include "sidecar/core/shard_core.hpp"
+#include "sidecar/http/broker_routes.hpp"
 #include "sidecar/http/server.hpp"
 #include "sidecar/net/descriptor_budget.hpp"
 #include "sidecar/net/embedded.hpp"
@@ -104,16 +108,19 @@ public:
         configure_log(settings_.log_level, settings_.log_json ? log_format::json : log_format::text);
         fit_into_descriptor_limit(settings_);
         if (settings_.embedded) start_embedded();
+        make_broker_control();
         start_shards();
         start_http();
         listen();
         for (auto& s : shards_) s->start();
+        if (broker_) broker_->start();
         wait_for_upstream();
         announce();
         wait_for_signals();
         tend_heap();
         io_.run();
         if (http_) http_->stop();
+        if (broker_) broker_->stop();
         for (auto& s : shards_) s->stop();
         if (!settings_.unix_path.empty()) ::unlink(settings_.unix_path.c_str());
         if (embedded_) embedded_->stop();
@@ -178,6 +185,24 @@ private:
         return bound;
     }
 
+    void make_broker_control() {
+        if (settings_.broker.mode == broker_mode::off) return;
+        broker_hooks hooks;
+        hooks.connect = [this](int db) {
+            std::array<int, 2> ends{};
+            if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return -1;
+            ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+            shards_[0]->adopt(ends[1], db);
+            return ends[0];
+        };
+        hooks.unix_us = [] {
+            const auto now = std::chrono::system_clock::now().time_since_epoch();
+            return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+        };
+        broker_ = std::make_unique<broker_control>(settings_.broker, std::move(hooks));
+        process_.broker_notes = [this](std::string batch) { broker_->take_notes(std::move(batch)); };
+    }
+
     void start_http() {
         http_settings h;
         h.listen = settings_.http;
@@ -195,6 +220,12 @@ private:
             s.state = draining_ ? "draining" : "serving";
             return s;
         };
+        if (broker_) {
+            backend.run_on_control = [this](std::function<void()> job) {
+                return broker_->run(std::move(job));
+            };
+            backend.add_routes = [this](http_routes& routes) { add_broker_routes(routes, *broker_); };
+        }
         http_ = std::make_unique<http_server>(std::move(h), std::move(backend));
         if (const auto error = http_->start()) throw std::runtime_error(*error);
     }
@@ -378,6 +409,7 @@ private:
     std::vector<std::shared_ptr<const runtime>> runtimes_;  // sessions may still point at an old one's users
     std::unique_ptr<embedded_redis> embedded_;
     std::vector<std::unique_ptr<shard>> shards_;
+    std::unique_ptr<broker_control> broker_;
     std::unique_ptr<http_server> http_;
     std::vector<endpoint> redis_;
     std::vector<endpoint> tls_;

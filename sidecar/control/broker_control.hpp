@@ -1,0 +1,59 @@
+#pragma once
+// Everything that inspects and steers the brokers, on a thread of its own: what the shards saw comes in as
+// batches of notes, requests of the HTTP side as jobs. Whatever lies behind here is touched by that thread
+// alone.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "sidecar/config/config.hpp"
+#include "sidecar/control/broker_desk.hpp"
+#include "sidecar/control/control_thread.hpp"
+#include "sidecar/http/event_queue.hpp"
+
+namespace sidecar {
+
+struct broker_hooks {  // what it needs of the rest of the process; callable from its thread
+    // A connected descriptor whose other end serves this db with all rights; -1 when there is none.
+    std::function<int(int db)> connect;
+    std::function<std::int64_t()> unix_us;
+};
+
+class broker_control {
+public:
+    broker_control(broker_settings settings, broker_hooks hooks);
+    ~broker_control();
+    broker_control(const broker_control&) = delete;
+    broker_control& operator=(const broker_control&) = delete;
+
+    void start();
+    void stop();
+
+    // From any thread.
+    void take_notes(std::string batch) { thread_.post_batch(std::move(batch)); }
+    [[nodiscard]] bool run(std::function<void()> job) { return thread_.post(std::move(job)); }
+
+    // --- on the control thread
+    // nullptr: not one of the broker's dbs.
+    [[nodiscard]] broker_desk* desk(int db);
+    // How the application with this prefix names its keys, as far as that was learnt.
+    [[nodiscard]] broker::broker_layout layout_of(int db, const std::string& prefix) const;
+    [[nodiscard]] const broker_settings& settings() const { return settings_; }
+    [[nodiscard]] std::int64_t now_us() const { return hooks_.unix_us(); }
+    [[nodiscard]] event_hub& events() { return events_; }
+
+private:
+    void on_batch(std::string_view batch);
+    void on_gap();
+    void on_tick();
+
+    const broker_settings settings_;
+    const broker_hooks hooks_;
+    std::map<int, std::unique_ptr<broker_desk>> desks_;
+    event_hub events_;
+    control_thread thread_;  // last: it uses all the others
+};
+
+}  // namespace sidecar
