@@ -10,8 +10,8 @@
 
 namespace broker {
 
-// The sidecar's own keys; hidden from whoever inspects.
-inline constexpr std::string_view own_prefix = "__sidecar:br:";
+// What this part of the sidecar keeps in a broker's db.
+inline constexpr std::string_view own_keys = "__sidecar:br:";
 
 struct broker_layout {
     std::string prefix;  // global_keyprefix
@@ -45,20 +45,6 @@ struct list_place {  // one of a queue's lists
 };
 
 // Which queue and step a list's key stands for; nullopt when it is not under the prefix.
-[[nodiscard]] inline std::optional<list_place> place_of(const broker_layout& layout, std::string_view key) {
-    if (!key.starts_with(layout.prefix)) return std::nullopt;
-    key.remove_prefix(layout.prefix.size());
-    for (const int step : layout.steps) {
-        const std::string suffix = layout.separator + std::to_string(step);
-        if (step != 0 && key.size() > suffix.size() && key.ends_with(suffix))
-            return list_place{std::string(key.substr(0, key.size() - suffix.size())), step};
-    }
-    return list_place{std::string(key), 0};
-}
-
-// Queues of the machinery: answers, mailboxes, event queues, broadcast, the sidecar's own keys.
-[[nodiscard]] bool is_internal_queue(std::string_view name);
-// 8-4-4-4-12 hexadecimal digits.
-[[nodiscard]] bool is_uuid(std::string_view text);
+[[nodiscard]] std::optional<list_place> place_of(const broker_layout& layout, std::string_view key);
 
 }  // namespace broker

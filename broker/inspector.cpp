@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/glance.hpp"
 #include "resp/number.hpp"
 
 namespace broker {
@@ -37,14 +38,10 @@ struct inspector::reading {
 };
 
 std::string tag_of(std::string_view element) {
-    constexpr std::string_view name = "\"delivery_tag\"";
-    std::size_t at = element.rfind(name);
-    if (at == std::string_view::npos) return {};
-    at = element.find('"', at + name.size());
-    if (at == std::string_view::npos) return {};
-    const std::size_t end = element.find('"', at + 1);
-    if (end == std::string_view::npos || end - at > 256) return {};
-    return std::string(element.substr(at + 1, end - at - 1));
+    const bool long_one = element.size() > glance_whole_max;
+    const auto tail = long_one ? element.substr(element.size() - glance_tail_bytes) : element;
+    const auto seen = glance(tail, element.size());
+    return seen ? seen->head.tag : std::string();
 }
 
 std::string page_cursor::text() const {

@@ -1,6 +1,7 @@
 #include "broker/queue_catalog.hpp"
 
 #include "broker/inspector.hpp"
+#include "broker/kombu_names.hpp"
 
 namespace broker {
 
@@ -10,20 +11,6 @@ constexpr std::string_view scan_count = "400";
 constexpr std::string_view members_max = "1000";
 constexpr std::string_view binding_mark = "_kombu.binding.";
 constexpr std::string_view index_mark = "unacked_index";
-constexpr std::string_view field_separator = "\x06\x16";
-
-// "routing key SEP pattern SEP queue"
-binding parse_binding(std::string_view exchange, std::string_view member) {
-    binding parsed;
-    parsed.exchange = exchange;
-    const std::size_t one = member.find(field_separator);
-    const std::size_t two = one == member.npos ? one : member.find(field_separator, one + 2);
-    if (two == member.npos) return parsed;
-    parsed.routing_key = member.substr(0, one);
-    parsed.pattern = member.substr(one + 2, two - one - 2);
-    parsed.queue = member.substr(two + 2);
-    return parsed;
-}
 
 bool looks_like_kombu(std::string_view element) {
     return element.starts_with('{') && !tag_of(element).empty();
@@ -74,8 +61,10 @@ void queue_catalog::read_binding(const std::string& key) {
     const std::size_t mark = key.rfind(binding_mark);
     const std::string_view exchange = std::string_view(key).substr(mark + binding_mark.size());
     for (const auto& member : reply.items[1].items) {
-        binding parsed = parse_binding(exchange, member.text);
-        if (!parsed.queue.empty()) list.push_back(std::move(parsed));
+        const auto parsed = parse_binding(member.text);
+        if (parsed)
+            list.push_back({std::string(exchange), std::string(parsed->routing_key),
+                            std::string(parsed->pattern), std::string(parsed->queue)});
     }
 }
 
@@ -145,12 +134,12 @@ std::vector<std::string> queue_catalog::queues(const broker_layout& layout) cons
         if (foreign) continue;
         if (auto place = place_of(layout, key)) names.insert(std::move(place->queue));
     }
-    std::erase_if(names, [](const auto& name) { return is_internal_queue(name); });
+    std::erase_if(names, [](const auto& name) { return !is_work_queue(name); });
     return {names.begin(), names.end()};
 }
 
-std::vector<binding> queue_catalog::bindings(const broker_layout& layout) const {
-    std::vector<binding> all;
+std::vector<queue_binding> queue_catalog::bindings(const broker_layout& layout) const {
+    std::vector<queue_binding> all;
     const std::string start = layout.binding_key("");
     for (auto it = bindings_.lower_bound(start); it != bindings_.end() && it->first.starts_with(start); ++it)
         all.insert(all.end(), it->second.second.begin(), it->second.second.end());

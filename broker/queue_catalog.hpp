@@ -23,7 +23,7 @@ struct found_list {
     bool kombu = false;  // its head carries a delivery tag
 };
 
-struct binding {
+struct queue_binding {
     std::string exchange;
     std::string routing_key;
     std::string pattern;
@@ -43,7 +43,7 @@ public:
     [[nodiscard]] std::vector<std::string> prefixes() const;
     // Queues under a prefix, sorted, without internal ones. Lists of priorities count for their queue.
     [[nodiscard]] std::vector<std::string> queues(const broker_layout& layout) const;
-    [[nodiscard]] std::vector<binding> bindings(const broker_layout& layout) const;
+    [[nodiscard]] std::vector<queue_binding> bindings(const broker_layout& layout) const;
     // Lists under the prefix that hold something else than kombu's messages.
     [[nodiscard]] std::vector<std::string> foreign_lists(const broker_layout& layout) const;
     // Names somebody learnt elsewhere, in this round's turn.
@@ -64,7 +64,7 @@ private:
     std::map<std::string, std::uint64_t> lists_;    // kombu's, by key → round it was last met in
     std::map<std::string, std::uint64_t> foreign_;  // other lists
     std::map<std::string, std::uint64_t> unacked_;  // hashes' indexes by key
-    std::map<std::string, std::pair<std::uint64_t, std::vector<binding>>> bindings_;  // by key
+    std::map<std::string, std::pair<std::uint64_t, std::vector<queue_binding>>> bindings_;  // by key
     std::string list_cursor_ = "0";
     std::string binding_cursor_ = "0";
     bool lists_done_ = false;

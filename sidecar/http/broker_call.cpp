@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/kombu_names.hpp"
 #include "resp/number.hpp"
 #include "sidecar/config/text.hpp"
 
@@ -179,7 +180,7 @@ const std::string& broker_call::known_queue(std::size_t index) const {
     // Its first message may have come just now.
     const auto depth = desk_->inspector.depths(layout_, {name});
     for (const auto count : depth.front())
-        if (count > 0 && !broker::is_internal_queue(name)) return name;
+        if (count > 0 && broker::is_work_queue(name)) return name;
     throw api_refusal{404, "there is no queue of this name"};
 }
 
