@@ -113,6 +113,11 @@ std::uint64_t hub::excepted(const process::seat& in, const process& who,
     }));
 }
 
+bool hub::is_meant(const process& who, std::string_view group, const std::vector<std::string>& except) const {
+    const auto in = who.groups_.find(group);
+    return in != who.groups_.end() && in->second.channels.size() > excepted(in->second, who, except);
+}
+
 group_tally hub::send_group(const layer_ref& layer, std::string_view group, std::string_view body,
                             const std::vector<std::string>& except, moment expires, moment now) {
     group_tally tally;

@@ -92,6 +92,9 @@ public:
     push_result send(process& to, shared_envelope what, moment expires, moment now, std::size_t capacity);
     group_tally send_group(const layer_ref& layer, std::string_view group, std::string_view body,
                            const std::vector<std::string>& except, moment expires, moment now);
+    // Whether the process has members in the group besides the excepted channels.
+    [[nodiscard]] bool is_meant(const process& who, std::string_view group,
+                                const std::vector<std::string>& except) const;
     // What waited before the process was here: without regard to its capacity.
     void deliver_spooled(process& to, const std::vector<spooled_message>& messages, moment now);
     // Processes that have got something to give since the last call, and still are here.

@@ -17,6 +17,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local homes, nodes, dead = KEYS[1], KEYS[2], KEYS[3]
 local base, prefix, db, me = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local week = 604800000
+local claims = '#'  -- of all homes so far: tells what came before a claim from what came after it
 local function f(text) return #text .. ':' .. text end
 local function note(verb, name, names, ms)
   return f(verb) .. f(db) .. f(prefix) .. f('0') .. f(me) .. f(name) .. f(names) ..
@@ -137,7 +138,7 @@ for i = 1, #all, 2 do
 end
 local messages = waiting(call('LRANGE', base .. 'q:' .. owner, 0, -1))
 call('DEL', base .. 'q:' .. owner)
-return {messages, memberships}
+return {messages, memberships, call('HINCRBY', homes, claims, 1)}
 )lua";
 
 // process, memberships at most. Answers how many are left; the caller asks again until none is.
@@ -336,7 +337,8 @@ if items > 0 then
   keep(meta, ttl + 60000)
   index('hists', group, ttl + 60000)
 end
-return {'ok', nodes_told, processes, spooled, dropped, members, offset, epoch}
+local claimed = tonumber(call('HGET', homes, claims) or 0)
+return {'ok', nodes_told, processes, spooled, dropped, members, offset, epoch, claimed}
 )lua";
 
 // group

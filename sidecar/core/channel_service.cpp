@@ -13,14 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds sweep_interval{1};
 
-// Sixteen digits.
-std::string hex(std::uint64_t number) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    for (int shift = 60; shift >= 0; shift -= 4) out += digits[number >> shift & 15];
-    return out;
-}
-
 }  // namespace
 
 channel_service::channel_service(shard_core& shard)
@@ -116,63 +108,6 @@ void channel_service::leave(shared_agreement agreed, std::uint64_t session) {
                         channel_service& there) { there.leave_home(agreed->layer, agreed->process, gone); });
 }
 
-void channel_service::hello_at_home(const channel_caller& who, const shared_agreement& agreed) {
-    home* known = find_home(agreed->layer, agreed->process);
-    if (known == nullptr) {
-        channels::process* opened = hub_.open(agreed->layer, agreed->process);
-        if (opened == nullptr) {
-            ++shard_.stats.count.channel_processes_refused;
-            return answer_error(who, "ERR there are as many processes as one node may have");
-        }
-        auto& made = homes_[key_of(agreed->layer, agreed->process)];
-        made = std::make_unique<home>();
-        made->in_hub = opened;
-        made->token = next_token_++;
-        made->session_id = shard_.process.run_id.substr(0, 16) +
-                           hex(static_cast<std::uint64_t>(shard_.index) << 48 | made->token);
-        opened->watcher = reinterpret_cast<channels::process_watcher*>(made.get());
-        known = made.get();
-    }
-    known->agreed = agreed;
-    known->lost_at.reset();
-    known->in_hub->capacity = agreed->capacity_of(agreed->process + "!");
-    known->in_hub->queue.set_channel_capacity(agreed->terms.channel_capacity);
-    const connection from{who.shard, who.session};
-    if (std::find(known->connections.begin(), known->connections.end(), from) == known->connections.end())
-        known->connections.push_back(from);
-    if (known->claimed) return greet(who, *known);
-    known->greeted.push_back(who);
-    if (known->greeted.size() == 1) claim(*known);
-}
-
-void channel_service::claim(home& which) {
-    const auto& agreed = *which.agreed;
-    shard_.layer_store->claim(agreed.layer, agreed.process, agreed.terms.grace.count(),
-                              [this, key = key_of(agreed.layer, agreed.process), token = which.token](
-                                  const claim_answer& got) { on_claimed(key, token, got); });
-}
-
-void channel_service::on_claimed(const std::string& key, std::uint64_t token, const claim_answer& got) {
-    const auto it = homes_.find(key);
-    if (it == homes_.end() || it->second->token != token) return;
-    home& which = *it->second;
-    const auto waiting = std::exchange(which.greeted, {});
-    if (!got.ok) {
-        for (const auto& who : waiting) refuse_hello(who, which.agreed);
-        return drop(which, "not claimed");
-    }
-    which.claimed = true;
-    // What had waited comes before what other nodes have sent since.
-    const auto since = which.in_hub->queue.ungiven(shard_.now());
-    which.in_hub->queue.clear();
-    for (const auto& each : got.memberships)
-        hub_.join(*which.in_hub, each.group, each.channel,
-                  shard_.now() + std::chrono::milliseconds(each.expires_in_ms), channels::told::must_be_told);
-    hub_.deliver_spooled(*which.in_hub, got.messages, shard_.now());
-    for (const auto& each : since) hub_.send(*which.in_hub, each.what, each.expires, shard_.now(), SIZE_MAX);
-    for (const auto& who : waiting) greet(who, which);
-}
-
 void channel_service::refuse_hello(const channel_caller& who, const shared_agreement& agreed) {
     to_shard(who.shard, [who, agreed](channel_service& there) {
         if (session* s = there.shard_.find_session(who.session)) s->on_channel_refused(agreed);
@@ -235,6 +170,7 @@ void channel_service::drop(home& which, std::string_view cause) {
                 {"cause", std::string(cause)}});
     close_readers(which);
     const auto key = key_of(which.agreed->layer, which.agreed->process);
+    std::erase(claiming_, &which);
     hub_.close(*which.in_hub);
     homes_.erase(key);
 }
@@ -249,7 +185,7 @@ void channel_service::on_time(time_point now) {
             answer_nothing(each.who);
             return true;
         });
-        if (at->lost_at && at->claimed && now - *at->lost_at >= at->agreed->terms.grace)
+        if (at->lost_at && at->claim == claim_step::done && now - *at->lost_at >= at->agreed->terms.grace)
             lost.push_back(at.get());
     }
     for (home* each : lost) {
@@ -308,20 +244,6 @@ store_result channel_service::on_send(const channels::layer_ref& layer, std::str
     if (result == channels::push_result::queued) return store_result::ok;
     ++shard_.stats.count.channel_messages_refused;
     return store_result::full;
-}
-
-channels::group_tally channel_service::on_group(const channels::layer_ref& layer, std::string_view group,
-                                                channels::shared_payload body,
-                                                const std::vector<std::string>& except,
-                                                std::int64_t expiry_ms) {
-    const auto tally = hub_.send_group(layer, group, *body, except,
-                                       shard_.now() + std::chrono::milliseconds(expiry_ms), shard_.now());
-    auto& count = shard_.stats.count;
-    if (tally.members > 0) ++count.channel_group_frames;
-    count.channel_group_entries += tally.processes;
-    count.channel_dropped_capacity += tally.dropped_capacity;
-    count.channel_dropped_slow += tally.dropped_slow;
-    return tally;
 }
 
 void channel_service::on_join(const channels::layer_ref& layer, std::string_view group,

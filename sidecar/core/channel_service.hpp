@@ -129,11 +129,27 @@ private:
         std::uint32_t count = 0;
         time_point until{};
     };
+    struct group_call;
+    // A group message that came while a home's claim was under way, when its members were not known here.
+    struct early_message {
+        std::shared_ptr<group_call> call;  // of this node; null: another node's, sent to us as its home
+        channels::spooled_message what;
+        time_point expires{};
+        bool due = true;  // it is not in the spool
+    };
+    enum class claim_step : std::uint8_t {
+        asking,     // the store has not answered
+        resolving,  // members are known; of early messages it is not yet known whether they were spooled
+        done,       // before that nobody is given anything
+    };
     // What this shard knows of a process beyond its queue and groups.
     struct home {
         shared_agreement agreed;
         channels::process* in_hub = nullptr;
-        bool claimed = false;  // by answer of the store; before that nobody is given anything
+        claim_step claim = claim_step::asking;
+        std::vector<early_message> early;
+        std::vector<channels::spooled_message> spooled;  // with the claim
+        int claim_waits = 0;                             // for answers of shards
         std::vector<connection> connections;
         connection last_reader;
         std::deque<reader> readers;
@@ -174,8 +190,18 @@ private:
 
     // on the process's shard
     void hello_at_home(const channel_caller& who, const shared_agreement& agreed);
+    home* open_home(const channels::layer_ref& layer, const std::string& process);
+    [[nodiscard]] home* find_home(const std::string& key, std::uint64_t token);
     void claim(home& which);
+    void ask_store_for(const std::string& key, std::uint64_t token);
     void on_claimed(const std::string& key, std::uint64_t token, const claim_answer& answer);
+    void resolve(home& which, std::size_t early, std::uint64_t claims);
+    void finish_claim(home& which);
+    void note_early(const channels::layer_ref& layer, const early_message& what);
+    channels::group_tally deliver_group(const channels::layer_ref& layer, early_message what);
+    // What of this shard's group messages has not been answered; for whoever begins to claim.
+    [[nodiscard]] std::vector<std::shared_ptr<group_call>> group_calls_of(const channels::layer_ref& layer);
+    void when_answered(const std::shared_ptr<group_call>& call, std::function<void(const group_call&)> then);
     void refuse_hello(const channel_caller& who, const shared_agreement& agreed);
     void greet(const channel_caller& who, const home& which);
     void leave_home(const channels::layer_ref& layer, const std::string& process, connection gone);
@@ -188,7 +214,6 @@ private:
                              std::optional<std::uint64_t> held);
     void serve_readers(home& which);
     void give(home& which, const reader& to);
-    struct group_call;
     struct membership_call;
     void deliver_to_all_shards(const std::shared_ptr<group_call>& call);
     void ask_group_store(const std::shared_ptr<group_call>& call);
@@ -210,6 +235,9 @@ private:
     channels::hub hub_;
     channels::by_name<std::unique_ptr<home>> homes_;
     std::vector<std::shared_ptr<normal_reader>> normal_readers_;
+    std::deque<std::shared_ptr<group_call>>
+        group_calls_;              // whose script has not been answered, and some more
+    std::vector<home*> claiming_;  // in step asking
     // Replies for readers on another shard, gathered over a turn.
     struct batch {
         struct slice {

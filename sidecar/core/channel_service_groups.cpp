@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "resp/writer.hpp"
-#include "sidecar/core/channel_service.hpp"
+#include "sidecar/core/channel_group_call.hpp"
 #include "sidecar/core/session.hpp"
 #include "sidecar/core/shard_core.hpp"
 
@@ -23,16 +23,6 @@ void append_number(std::string& out, std::string_view name, std::uint64_t value)
 
 // --- messages to a group
 
-// What is under way. Other shards read the wish only; the rest belongs to the shard of the caller.
-struct channel_service::group_call {
-    channel_caller who;
-    shared_agreement by;
-    group_wish wish;
-    channels::group_tally local;
-    group_answer remote;
-    int waiting = 0;
-};
-
 void channel_service::group_send(const channel_caller& who, shared_agreement by,
                                  const channels::native::group_send& what) {
     auto call = std::make_shared<group_call>();
@@ -48,6 +38,7 @@ void channel_service::group_send(const channel_caller& who, shared_agreement by,
     call->wish.tallied = what.tallied;
     call->by = std::move(by);
     ++shard_.stats.count.channel_group_messages;
+    group_calls_.push_back(call);
     if (call->wish.id.empty()) {
         call->waiting = shard_.process.shards + 1;
         deliver_to_all_shards(call);
@@ -62,8 +53,8 @@ void channel_service::deliver_to_all_shards(const std::shared_ptr<group_call>& c
     for (int i = 0; i < shard_.process.shards; ++i)
         to_shard(i, [call, back](channel_service& there) {
             const auto& wish = call->wish;
-            const auto tally =
-                there.on_group(call->by->layer, wish.group, wish.body, wish.except, wish.expiry_ms);
+            const auto tally = there.deliver_group(
+                call->by->layer, {call, {{}, wish.group, wish.except, wish.body, wish.expiry_ms}});
             there.to_shard(back, [call, tally](channel_service& here) {
                 call->local.add(tally);
                 if (--call->waiting == 0) here.finish(*call);
@@ -74,6 +65,9 @@ void channel_service::deliver_to_all_shards(const std::shared_ptr<group_call>& c
 void channel_service::ask_group_store(const std::shared_ptr<group_call>& call) {
     shard_.layer_store->group_send(call->by->layer, call->wish, [this, call](const group_answer& got) {
         call->remote = got;
+        call->answered = true;
+        for (const auto& then : std::exchange(call->then, {})) then(*call);
+        while (!group_calls_.empty() && group_calls_.front()->answered) group_calls_.pop_front();
         if (!call->wish.id.empty() && got.result == store_result::ok) {
             call->waiting += shard_.process.shards;
             deliver_to_all_shards(call);

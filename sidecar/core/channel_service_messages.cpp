@@ -102,7 +102,7 @@ void channel_service::receive_at_home(const channel_caller& who, const shared_ag
     }
     const auto wait = draining_ ? std::chrono::milliseconds(0) : what.block;
     at->readers.push_back({who, what.count, shard_.now() + wait});
-    if (at->claimed && at->in_hub->queue.has_ungiven(shard_.now())) {
+    if (at->claim == claim_step::done && at->in_hub->queue.has_ungiven(shard_.now())) {
         hub_.mark_ready(*at->in_hub);
     } else if (wait.count() == 0) {
         at->readers.pop_back();
@@ -111,7 +111,7 @@ void channel_service::receive_at_home(const channel_caller& who, const shared_ag
 }
 
 void channel_service::serve_readers(home& which) {
-    if (!which.claimed) return;
+    if (which.claim != claim_step::done) return;
     while (!which.readers.empty() && which.in_hub->queue.has_ungiven(shard_.now())) {
         const reader next = which.readers.front();
         which.readers.pop_front();

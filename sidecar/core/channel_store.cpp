@@ -158,8 +158,9 @@ void channel_store::claim(const layer_ref& layer, std::string_view process, std:
     run(call(script::claim, layer, {process, std::to_string(grace_ms)}),
         [done = std::move(done)](call_failure failure, const resp::value& reply) {
             claim_answer answer;
-            if (failure == call_failure::none && reply.items.size() == 2) {
+            if (failure == call_failure::none && reply.items.size() == 3) {
                 answer.ok = true;
+                answer.claims = static_cast<std::uint64_t>(reply.items[2].integer);
                 answer.messages = channels::messages_of(channels::read_waiting(reply.items[0]));
                 answer.memberships = channels::read_memberships(reply.items[1]);
             }
@@ -181,7 +182,7 @@ void channel_store::register_again(const channels::registration& what) {
     run(call(script::claim, what.layer, {what.process, std::to_string(what.grace_ms)}),
         [this, layer = what.layer, process = what.process, known = std::move(known)](
             call_failure failure, const resp::value& reply) {
-            if (failure != call_failure::none || reply.items.size() != 2 || hub_ == nullptr) return;
+            if (failure != call_failure::none || reply.items.size() != 3 || hub_ == nullptr) return;
             for (auto& m : channels::read_memberships(reply.items[1]))
                 if (!known.contains({m.group, m.channel}))
                     hub_->on_join(layer, m.group, {m.channel}, m.expires_in_ms);

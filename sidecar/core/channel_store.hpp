@@ -42,6 +42,7 @@ struct claim_answer {
     // They come before what other nodes sent to the process since the claim began.
     std::vector<channels::spooled_message> messages;
     std::vector<channels::membership> memberships;
+    std::uint64_t claims = 0;  // of all homes so far, this one included
 };
 
 struct group_wish {
@@ -66,6 +67,7 @@ struct group_answer {
     channels::group_tally others;     // with `tallied`: from those nodes that answered in time
     std::uint64_t offset = 0;         // of the history, 0 without
     std::string epoch;
+    std::uint64_t claims = 0;  // of homes when it was sent
 };
 
 struct count_answer {

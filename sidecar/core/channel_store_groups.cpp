@@ -111,7 +111,7 @@ group_answer group_answer_in(call_failure failure, const resp::value& reply) {
     }
     const auto& items = reply.items;
     answer.result = items[0].text == "duplicate" ? store_result::duplicate : store_result::ok;
-    if (items.size() < 8) return answer;
+    if (items.size() < 9) return answer;
     const auto number = [&](std::size_t i) { return static_cast<std::uint64_t>(items[i].integer); };
     answer.nodes = static_cast<std::uint32_t>(number(1));
     answer.processes = number(2);
@@ -120,6 +120,7 @@ group_answer group_answer_in(call_failure failure, const resp::value& reply) {
     answer.members = number(5);
     answer.offset = number(6);
     answer.epoch = items[7].text;
+    answer.claims = number(8);
     return answer;
 }
 

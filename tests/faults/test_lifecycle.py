@@ -176,7 +176,7 @@ def test_one_password_for_both_sides(start):
 
 def test_redis_is_loading_at_start(start):
     redis = start.redis(appendonly="yes", appendfsync="no", key_load_delay="0")
-    redis.command("DEBUG", "POPULATE", 100_000, "key", 10)
+    redis.command("DEBUG", "POPULATE", 30_000, "key", 10)
     redis.command("BGREWRITEAOF")
     eventually(lambda: redis.info("persistence", "aof_rewrite_in_progress") == "0", 20)
     redis.stop()
@@ -191,9 +191,9 @@ def test_redis_is_loading_at_start(start):
         return getattr(reply, "code", "") == "LOADING"
 
     eventually(loading, 10, interval=0.001, message="Redis loads too fast for this test")
-    sidecar = start.sidecar(redis, "--hold", "20s")
-    client = start.client(sidecar, timeout=30)
-    reply = client.command("GET", "key:7", timeout=30)
+    sidecar = start.sidecar(redis, "--hold", "60s")
+    client = start.client(sidecar, timeout=60)
+    reply = client.command("GET", "key:7", timeout=60)
     assert reply is not None and not hasattr(reply, "code"), f"LOADING means not yet: {reply}"
     eventually(lambda: sidecar.http("/readyz")[0] == 200)
 
