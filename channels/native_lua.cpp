@@ -112,8 +112,9 @@ local process, grace = ARGV[5], ARGV[6]
 local owner = process .. '!'
 local field = prefix .. ' ' .. owner
 local was = call('HGET', homes, field)
+local count = call('HINCRBY', homes, claims, 1)
 if was and was ~= me then
-  if call('ZSCORE', nodes, was) then tell(was, note('taken', process, '', '0')) end
+  if call('ZSCORE', nodes, was) then tell(was, note('taken', process, '', tostring(count))) end
   call('ZREM', '__sidecar:ch:np:' .. was, field)
 end
 call('HSET', homes, field, me)
@@ -138,7 +139,7 @@ for i = 1, #all, 2 do
 end
 local messages = waiting(call('LRANGE', base .. 'q:' .. owner, 0, -1))
 call('DEL', base .. 'q:' .. owner)
-return {messages, memberships, call('HINCRBY', homes, claims, 1)}
+return {messages, memberships, count}
 )lua";
 
 // process, memberships at most. Answers how many are left; the caller asks again until none is.

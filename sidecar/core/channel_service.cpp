@@ -205,6 +205,7 @@ void channel_service::on_time(time_point now) {
     }
     if (now - swept_at_ < sweep_interval) return;
     swept_at_ = now;
+    forget_given(now);
     hub_.expire_memberships(now);
 }
 
@@ -271,20 +272,6 @@ void channel_service::on_leave_all(const channels::layer_ref& layer, std::string
 void channel_service::on_spooled(const channels::layer_ref& layer, std::string_view process,
                                  std::vector<channels::spooled_message> messages) {
     if (home* at = find_home(layer, process)) hub_.deliver_spooled(*at->in_hub, messages, shard_.now());
-}
-
-std::vector<channels::spooled_message> channel_service::on_taken(const channels::layer_ref& layer,
-                                                                 std::string_view process) {
-    std::vector<channels::spooled_message> left;
-    home* at = find_home(layer, process);
-    if (at == nullptr) return left;
-    for (const auto& each : at->in_hub->queue.ungiven(shard_.now())) {
-        if (each.what->is_notice()) continue;
-        const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(each.expires - shard_.now());
-        left.push_back(channels::spooled(*each.what, time.count()));
-    }
-    drop(*at, "at home on another node");
-    return left;
 }
 
 void channel_service::on_flush(const channels::layer_ref& layer) {

@@ -111,8 +111,8 @@ public:
     void on_leave_all(const channels::layer_ref& layer, std::string_view channel) override;
     void on_spooled(const channels::layer_ref& layer, std::string_view process,
                     std::vector<channels::spooled_message> messages) override;
-    std::vector<channels::spooled_message> on_taken(const channels::layer_ref& layer,
-                                                    std::string_view process) override;
+    void on_taken(const channels::layer_ref& layer, std::string_view process, std::uint64_t claims,
+                  std::function<void(std::vector<channels::spooled_message>)> left) override;
     void on_flush(const channels::layer_ref& layer) override;
     void on_wake(const channels::layer_ref& layer, std::string_view channel) override;
     std::vector<channels::registration> snapshot(int database) override;
@@ -199,6 +199,9 @@ private:
     void finish_claim(home& which);
     void note_early(const channels::layer_ref& layer, const early_message& what);
     channels::group_tally deliver_group(const channels::layer_ref& layer, early_message what);
+    struct leaving;
+    void finish_leaving(leaving& process);
+    void forget_given(time_point now);
     // What of this shard's group messages has not been answered; for whoever begins to claim.
     [[nodiscard]] std::vector<std::shared_ptr<group_call>> group_calls_of(const channels::layer_ref& layer);
     void when_answered(const std::shared_ptr<group_call>& call, std::function<void(const group_call&)> then);
@@ -238,6 +241,12 @@ private:
     std::deque<std::shared_ptr<group_call>>
         group_calls_;              // whose script has not been answered, and some more
     std::vector<home*> claiming_;  // in step asking
+    struct given_message {
+        std::shared_ptr<group_call> call;
+        time_point at{};
+    };
+    std::deque<given_message> given_;  // of this node, to processes here, lately
+    std::size_t given_bytes_ = 0;
     // Replies for readers on another shard, gathered over a turn.
     struct batch {
         struct slice {

@@ -18,6 +18,9 @@ namespace sidecar {
 namespace {
 
 constexpr std::size_t early_messages_max = 10'000;  // of one claim
+constexpr std::size_t given_messages_max = 10'000;
+constexpr std::size_t given_bytes_max = 16U << 20U;
+constexpr std::chrono::seconds given_kept{5};  // a node hears that a process was taken well within
 
 // Sixteen digits.
 std::string hex(std::uint64_t number) {
@@ -181,6 +184,11 @@ channels::group_tally channel_service::deliver_group(const channels::layer_ref& 
     count.channel_dropped_capacity += tally.dropped_capacity;
     count.channel_dropped_slow += tally.dropped_slow;
     if (!claiming_.empty()) note_early(layer, what);
+    if (tally.members > 0 && what.call != nullptr) {
+        given_bytes_ += what.call->wish.body->size();
+        given_.push_back({std::move(what.call), shard_.now()});
+        forget_given(shard_.now());
+    }
     return tally;
 }
 
@@ -203,6 +211,70 @@ void channel_service::when_answered(const std::shared_ptr<group_call>& call,
                                     std::function<void(const group_call&)> then) {
     if (call->answered) return then(*call);
     call->then.push_back(std::move(then));
+}
+
+// --- a process goes: another node has claimed it
+
+// What was given to it here although its script ran after that claim, has been sent to its new home, too.
+struct channel_service::leaving {
+    channels::layer_ref layer;
+    std::vector<channels::spooled_message> messages;
+    std::function<void(std::vector<channels::spooled_message>)> left;
+    std::vector<std::shared_ptr<group_call>> elsewhere;
+    int waiting = 1;
+};
+
+void channel_service::on_taken(const channels::layer_ref& layer, std::string_view process,
+                               std::uint64_t claims,
+                               std::function<void(std::vector<channels::spooled_message>)> left) {
+    home* at = find_home(layer, process);
+    if (at == nullptr) return;
+    auto going = std::make_shared<leaving>();
+    going->layer = layer;
+    going->left = std::move(left);
+    for (const auto& each : at->in_hub->queue.ungiven(shard_.now())) {
+        if (each.what->is_notice()) continue;
+        const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(each.expires - shard_.now());
+        going->messages.push_back(channels::spooled(*each.what, time.count()));
+    }
+    std::vector<std::shared_ptr<group_call>> given;
+    for (const auto& each : given_)
+        if (each.call->by->layer == layer &&
+            hub_.is_meant(*at->in_hub, each.call->wish.group, each.call->wish.except))
+            given.push_back(each.call);
+    drop(*at, "at home on another node");
+    going->waiting += static_cast<int>(given.size());
+    for (const auto& call : given)
+        to_shard(call->who.shard, [call, going, claims, back = shard_.index](channel_service& there) {
+            there.when_answered(call, [&there, call, going, claims, back](const group_call& answered) {
+                const bool sent_there =
+                    answered.remote.result == store_result::ok && answered.remote.claims >= claims;
+                there.to_shard(back, [call, going, sent_there](channel_service& here) {
+                    if (sent_there) going->elsewhere.push_back(call);
+                    if (--going->waiting == 0) here.finish_leaving(*going);
+                });
+            });
+        });
+    if (--going->waiting == 0) finish_leaving(*going);
+}
+
+void channel_service::finish_leaving(leaving& process) {
+    auto& messages = process.messages;
+    for (const auto& call : process.elsewhere) {
+        const auto newest = std::find_if(messages.rbegin(), messages.rend(), [&](const auto& each) {
+            return each.group == call->wish.group && *each.body == *call->wish.body;
+        });
+        if (newest != messages.rend()) messages.erase(std::next(newest).base());
+    }
+    if (!messages.empty()) process.left(std::move(messages));
+}
+
+void channel_service::forget_given(time_point now) {
+    while (!given_.empty() && (now - given_.front().at > given_kept || given_.size() > given_messages_max ||
+                               given_bytes_ > given_bytes_max)) {
+        given_bytes_ -= given_.front().call->wish.body->size();
+        given_.pop_front();
+    }
 }
 
 }  // namespace sidecar

@@ -123,7 +123,8 @@ channels::group_tally channel_store::serve(const std::shared_ptr<const node_mess
             hub_->on_leave_all(m.layer, m.name);
             break;
         case node_verb::taken:
-            hand_over(m);
+            hub_->on_taken(m.layer, m.name, static_cast<std::uint64_t>(m.expiry_ms),
+                           [this, message](auto left) { hand_over(*message, std::move(left)); });
             break;
         case node_verb::handover:
             hub_->on_spooled(m.layer, m.name, channels::decode_handover(*m.body));
@@ -140,9 +141,7 @@ channels::group_tally channel_store::serve(const std::shared_ptr<const node_mess
     return {};
 }
 
-void channel_store::hand_over(const node_message& taken) {
-    const auto messages = hub_->on_taken(taken.layer, taken.name);
-    if (messages.empty()) return;
+void channel_store::hand_over(const node_message& taken, std::vector<channels::spooled_message> messages) {
     node_message m;
     m.verb = node_verb::handover;
     m.layer = taken.layer;

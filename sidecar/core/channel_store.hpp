@@ -117,10 +117,10 @@ public:
     // Waited in Redis while it had forgotten the process, or another node's hub had it.
     virtual void on_spooled(const channels::layer_ref& layer, std::string_view process,
                             std::vector<channels::spooled_message> messages) = 0;
-    // The process has said HELLO on another node: it is forgotten here, without a release(). Returns what no
-    // client has been given yet.
-    virtual std::vector<channels::spooled_message> on_taken(const channels::layer_ref& layer,
-                                                            std::string_view process) = 0;
+    // The process has said HELLO on another node, and its claim was the so-manieth: it is forgotten here,
+    // without a release(). `left` gets what no client has been given yet, soon, unless that is nothing.
+    virtual void on_taken(const channels::layer_ref& layer, std::string_view process, std::uint64_t claims,
+                          std::function<void(std::vector<channels::spooled_message>)> left) = 0;
     virtual void on_flush(const channels::layer_ref& layer) = 0;
     // There may be a message on a normal channel.
     virtual void on_wake(const channels::layer_ref& layer, std::string_view channel) = 0;
@@ -214,7 +214,7 @@ private:
                                              std::initializer_list<std::string_view> args = {}) const;
     void run_in_batches(std::vector<channels::native_call> calls, callback<count_answer> done);
     void publish(std::string_view node, channels::node_message message);
-    void hand_over(const channels::node_message& taken);
+    void hand_over(const channels::node_message& taken, std::vector<channels::spooled_message> messages);
     std::uint64_t begin_request(std::function<void(const request&)> done);
     void finish_request(std::uint64_t id);
     void expect(std::uint64_t id, std::uint32_t answers);

@@ -77,6 +77,17 @@ TEST_CASE("who is excepted is not counted, and a process with nobody else gets n
     CHECK(given(b).empty());
 }
 
+TEST_CASE("a group message is meant for a process with a member that is not excepted") {
+    world w;
+    auto& a = w.open("a");
+    w.join(a, "g", "a!1");
+    w.join(a, "g", "a!2");
+    CHECK(w.all.is_meant(a, "g", {}));
+    CHECK(w.all.is_meant(a, "g", {"a!1", "b!2"}));
+    CHECK_FALSE(w.all.is_meant(a, "g", {"a!1", "a!2"}));
+    CHECK_FALSE(w.all.is_meant(a, "h", {}));
+}
+
 TEST_CASE("leaving, one by one, all of a channel, and with the process") {
     world w;
     auto& a = w.open("a");
