@@ -280,9 +280,12 @@ void channel_service::on_flush(const channels::layer_ref& layer) {
 
 std::vector<channels::registration> channel_service::snapshot(int database) {
     auto all = hub_.snapshot(database, shard_.now());
-    for (auto& each : all)
-        if (const home* at = find_home(each.layer, each.process))
-            each.grace_ms = at->agreed->terms.grace.count();
+    // Whose claim is under way is registered by it; a second one would take what waits for the first.
+    std::erase_if(all, [this](auto& each) {
+        const home* at = find_home(each.layer, each.process);
+        if (at != nullptr) each.grace_ms = at->agreed->terms.grace.count();
+        return at != nullptr && at->claim == claim_step::asking;
+    });
     return all;
 }
 

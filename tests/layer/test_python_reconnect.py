@@ -40,7 +40,7 @@ def test_consumers_outlive_a_restart(unix_site):
     site, url = unix_site
 
     async def body(layers):
-        layer, sender = layers(capacity=100, expiry=60), layers(capacity=100)
+        layer, sender = layers(capacity=100, expiry=60), layers(capacity=100, expiry=60)
         channels = [await layer.new_channel() for _ in range(5)]
         for channel in channels:
             await layer.group_add("g", channel)
