@@ -18,8 +18,8 @@ namespace sidecar {
 namespace {
 
 constexpr std::size_t early_messages_max = 10'000;  // of one claim
-constexpr std::size_t given_messages_max = 10'000;
-constexpr std::size_t given_bytes_max = 16U << 20U;
+constexpr std::size_t given_messages_max = 2'000;
+constexpr std::size_t given_bytes_max = 2U << 20U;
 constexpr std::chrono::seconds given_kept{5};  // a node hears that a process was taken well within
 
 // Sixteen digits.
