@@ -124,7 +124,7 @@ channels::group_tally channel_store::serve(const std::shared_ptr<const node_mess
             break;
         case node_verb::taken:
             hub_->on_taken(m.layer, m.name, static_cast<std::uint64_t>(m.expiry_ms),
-                           [this, message](auto left) { hand_over(*message, std::move(left)); });
+                           [this, message](const auto& left) { hand_over(*message, left); });
             break;
         case node_verb::handover:
             hub_->on_spooled(m.layer, m.name, channels::decode_handover(*m.body));
@@ -141,7 +141,8 @@ channels::group_tally channel_store::serve(const std::shared_ptr<const node_mess
     return {};
 }
 
-void channel_store::hand_over(const node_message& taken, std::vector<channels::spooled_message> messages) {
+void channel_store::hand_over(const node_message& taken,
+                              const std::vector<channels::spooled_message>& messages) {
     node_message m;
     m.verb = node_verb::handover;
     m.layer = taken.layer;

@@ -214,7 +214,8 @@ private:
                                              std::initializer_list<std::string_view> args = {}) const;
     void run_in_batches(std::vector<channels::native_call> calls, callback<count_answer> done);
     void publish(std::string_view node, channels::node_message message);
-    void hand_over(const channels::node_message& taken, std::vector<channels::spooled_message> messages);
+    void hand_over(const channels::node_message& taken,
+                   const std::vector<channels::spooled_message>& messages);
     std::uint64_t begin_request(std::function<void(const request&)> done);
     void finish_request(std::uint64_t id);
     void expect(std::uint64_t id, std::uint32_t answers);
