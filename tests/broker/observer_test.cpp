@@ -1,0 +1,376 @@
+#include "broker/observer.hpp"
+
+#include <algorithm>
+
+#include "broker/base64.hpp"
+#include "catch2/catch.hpp"
+
+namespace {
+
+using namespace broker;
+
+constexpr std::int64_t second = 1'000'000;
+constexpr std::int64_t start = 1'790'000'000 * second;
+const std::string mailbox_binding = "_kombu.binding.celery.pidbox";
+
+std::string uuid(int number) {
+    std::string digits = std::to_string(number);
+    return "00000000-0000-4000-8000-" + std::string(12 - digits.size(), '0') + digits;
+}
+
+struct message_options {
+    std::string task = "proj.add";
+    std::string queue = "celery";
+    std::string eta = "null";
+    std::string exchange = "";
+    bool redelivered = false;
+};
+
+std::string message(int number, const message_options& of = {}) {
+    return R"({"body": "W10=", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"task": ")" +
+           of.task + R"(", "id": "id-)" + std::to_string(number) + R"(", "eta": )" + of.eta +
+           R"(, "retries": 0, "origin": "gen1@web")" + (of.redelivered ? R"(, "redelivered": true)" : "") +
+           R"(}, "properties": {"delivery_info": {"exchange": ")" + of.exchange + R"(", "routing_key": ")" + of.queue +
+           R"("}, "priority": 0, "body_encoding": "base64", "delivery_tag": ")" + uuid(number) + R"("}})";
+}
+
+std::string event_message(const std::string& json) {
+    return R"({"body": ")" + base64_encode(json) +
+           R"(", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"hostname": "x"}, )" +
+           R"("properties": {"delivery_info": {"exchange": "celeryev", "routing_key": "x"}, "priority": 0, )" +
+           R"("body_encoding": "base64", "delivery_tag": "t"}})";
+}
+
+// Plays the traffic of clients; time moves by hand.
+struct stage {
+    observer watch;
+    std::int64_t now = start;
+
+    explicit stage(observer_limits limits = {}) : watch(limits) {}
+
+    void note(std::uint64_t client, wire_kind kind, std::string_view key = {}, std::string_view text = {},
+              std::string_view extra = {}) {
+        const std::string_view body = kind == wire_kind::noted || kind == wire_kind::put_back ? extra : text;
+        watch.on_note({kind, 2, client, now, key, text, extra, body.size()});
+    }
+    void connect(std::uint64_t client, std::string_view address) { note(client, wire_kind::connected, {}, address); }
+    void push(std::uint64_t client, int number, std::string_view key = "celery", const message_options& of = {}) {
+        note(client, wire_kind::pushed, key, message(number, of), "left");
+    }
+    void pop(std::uint64_t client, int number, std::string_view key = "celery", const message_options& of = {}) {
+        note(client, wire_kind::popped, key, message(number, of));
+    }
+    void take(std::uint64_t client, int number) {
+        note(client, wire_kind::noted, "unacked", uuid(number), message(number));
+    }
+    void ack(std::uint64_t client, int number) {
+        note(client, wire_kind::settled, "unacked_index", uuid(number));
+        note(client, wire_kind::settled, "unacked", uuid(number));
+    }
+    void event(std::uint64_t client, const std::string& key, const std::string& json) {
+        note(client, wire_kind::published, "/2.celeryev/" + key, event_message(json));
+    }
+    void pass(std::int64_t seconds) {
+        for (std::int64_t i = 0; i < seconds; ++i) watch.tick(now += second);
+    }
+    queue_view queue(std::string_view name = "celery", const std::string& prefix = "") {
+        const auto found = watch.queue({2, prefix}, name);
+        REQUIRE(found);
+        return *found;
+    }
+    // A worker: socket 10 pops, 11 notes, 12 tells its name and its heartbeat.
+    void worker(std::uint64_t base = 10, const std::string& node = "w1@host", const std::string& host = "10.0.0.1") {
+        for (std::uint64_t i = 0; i < 3; ++i) connect(base + i, host + ":" + std::to_string(50'000 + base + i));
+        note(base, wire_kind::waits, "", "celery\ncelery\x06\x16" "3", "1000");
+        note(base + 2, wire_kind::bound, mailbox_binding, "\x06\x16\x06\x16" + node + ".celery.pidbox");
+        heartbeat(base + 2, node);
+    }
+    void heartbeat(std::uint64_t client, const std::string& node, int processed = 0) {
+        event(client, "worker.heartbeat",
+              R"({"type":"worker-heartbeat","hostname":")" + node + R"(","timestamp":)" + std::to_string(now / second) +
+                  R"(,"pid":7,"clock":5,"freq":2.0,"active":1,"processed":)" + std::to_string(processed) +
+                  R"(,"loadavg":[1,2,3],"sw_ident":"py-celery","sw_ver":"5.6.3","sw_sys":"Linux"})");
+    }
+};
+
+}  // namespace
+
+TEST_CASE("observer knows how long a message waited and how old the oldest is", "[broker][observer]") {
+    stage at;
+    at.connect(1, "10.0.0.9:1");
+    at.note(1, wire_kind::deleted, "celery");
+    at.push(1, 1);
+    at.watch.on_depth(2, "celery", 0, std::nullopt, at.now);
+    at.pass(2);
+    at.push(1, 2);
+    at.watch.on_depth(2, "celery", 2, uuid(1), at.now);
+    CHECK(at.queue().oldest_enqueued_us == start);
+    CHECK(at.watch.enqueued_at_us(uuid(2)) == start + 2 * second);
+    at.pass(3);
+    at.connect(2, "10.0.0.1:1");
+    at.pop(2, 1);
+    CHECK(at.queue().oldest_enqueued_us == start + 2 * second);
+    const auto types = at.watch.task_types();
+    REQUIRE(types.size() == 1);
+    CHECK(types[0].name == "proj.add");
+    CHECK(types[0].sent == 2);
+    CHECK(types[0].wait.count == 1);
+    CHECK(types[0].wait.sum == Approx(5));
+}
+
+TEST_CASE("observer says unknown of what stood in the queue before it came", "[broker][observer]") {
+    stage at;
+    at.connect(1, "10.0.0.9:1");
+    at.push(1, 5);
+    at.watch.on_depth(2, "celery", 100, uuid(1), at.now);
+    CHECK(at.queue().oldest_enqueued_us == std::nullopt);
+    CHECK(at.queue().ready == 100);
+    at.watch.on_depth(2, "celery", 1, uuid(5), at.now);
+    CHECK(at.queue().oldest_enqueued_us == start);
+}
+
+TEST_CASE("observer counts in, out and acknowledged, and their rates", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.connect(1, "10.0.0.9:1");
+    for (int i = 0; i < 20; ++i) {
+        at.push(1, i);
+        at.pop(10, i);
+        at.take(11, i);
+        at.ack(11, i);
+        at.pass(1);
+    }
+    const auto queue = at.queue();
+    CHECK(queue.pushed_total == 20);
+    CHECK(queue.popped_total == 20);
+    CHECK(queue.acked_total == 20);
+    CHECK(queue.last_10s.in_per_second == Approx(1));
+    CHECK(queue.last_60s.ack_per_second == Approx(1));
+    CHECK(queue.consumers == std::vector<std::uint64_t>{10});
+    at.pass(20);
+    CHECK(at.queue().last_10s.out_per_second == 0);
+}
+
+TEST_CASE("observer takes notes of different shards in any order", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.connect(1, "10.0.0.9:1");
+    SECTION("the pop is told before the push") {
+        at.pop(10, 1);
+        at.push(1, 1);
+        CHECK(at.queue().enqueued_known == 0);
+        CHECK(at.watch.task_types()[0].wait.count == 1);
+    }
+    SECTION("the note in unacked is told before the pop") {
+        at.push(1, 1);
+        at.take(11, 1);
+        at.pop(10, 1);
+        CHECK(at.watch.redeliveries(uuid(1)) == 0);
+        CHECK(at.watch.owner_of({2, ""}, uuid(1)).state == owner_state::alive);
+        at.ack(11, 1);
+        at.pass(1);
+        CHECK(at.queue().acked_total == 1);
+    }
+    SECTION("everything is told before the pop") {
+        at.take(11, 1);
+        at.ack(11, 1);
+        at.pass(1);
+        at.now -= second;
+        at.pop(10, 1);
+        CHECK(at.watch.owner_of({2, ""}, uuid(1)).state == owner_state::unknown);
+        CHECK(at.watch.unacked_by_state({2, ""}).empty());
+    }
+}
+
+TEST_CASE("observer ties tag, sockets and node, and finds orphans in seconds", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.connect(1, "10.0.0.9:1");
+    at.push(1, 1);
+    at.pop(10, 1);
+    at.take(11, 1);
+    at.watch.tick(at.now + 10 * second);
+    const broker_id broker{2, ""};
+    CHECK(at.watch.owner_of(broker, uuid(1)).state == owner_state::alive);
+    CHECK(at.watch.owner_of(broker, uuid(1)).node == "w1@host");
+    for (const std::uint64_t client : {10, 11, 12}) at.note(client, wire_kind::gone);
+    at.now += second;
+    at.watch.tick(at.now);
+    at.pass(9);
+    CHECK(at.watch.owner_of(broker, uuid(1)).state == owner_state::orphan);
+    const auto orphans = at.watch.orphans();
+    REQUIRE(orphans.size() == 1);
+    CHECK(orphans[0].tag == uuid(1));
+    CHECK(orphans[0].hash == "unacked");
+    CHECK(orphans[0].queue == "celery");
+    CHECK(at.watch.counts().orphans_seen == 1);
+    REQUIRE(at.watch.workers().size() == 1);
+    CHECK(at.watch.workers()[0].state == liveness::gone);
+    at.watch.forget_unacked(uuid(1));
+    CHECK(at.watch.orphans().empty());
+}
+
+TEST_CASE("observer does not take a worker that reconnected for a dead one", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.pop(10, 1);
+    at.take(11, 1);
+    at.pass(11);
+    for (const std::uint64_t client : {10, 11, 12}) at.note(client, wire_kind::gone);
+    at.pass(2);
+    const bool same = GENERATE(true, false);
+    at.worker(20);
+    if (!same) {
+        at.event(22, "worker.online", R"({"type":"worker-online","hostname":"w1@host","timestamp":1,"pid":8,"clock":1})");
+    }
+    at.pass(8);
+    at.heartbeat(22, "w1@host");
+    const auto owner = at.watch.owner_of({2, ""}, uuid(1));
+    CHECK(owner.state == (same ? owner_state::reconnected : owner_state::orphan));
+    CHECK(at.watch.orphans().size() == (same ? 0 : 1));
+}
+
+TEST_CASE("observer tells a restore from an acknowledgement, and counts redeliveries", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.push(1, 1);
+    at.pop(10, 1);
+    at.take(11, 1);
+    at.pass(1);
+    at.note(30, wire_kind::settled, "unacked_index", uuid(1));
+    at.note(30, wire_kind::settled, "unacked", uuid(1));
+    at.note(30, wire_kind::pushed, "celery", message(1, {.redelivered = true}), "right");
+    at.pass(1);
+    CHECK(at.queue().acked_total == 0);
+    CHECK(at.queue().enqueued_known == 1);
+    CHECK(at.watch.enqueued_at_us(uuid(1)) == start);
+    at.pop(10, 1, "celery", {.redelivered = true});
+    CHECK(at.watch.redeliveries(uuid(1)) == 1);
+    CHECK(at.queue().redelivered_total == 1);
+    at.take(11, 1);
+    at.ack(11, 1);
+    at.pass(1);
+    CHECK(at.queue().acked_total == 1);
+    CHECK(at.watch.redeliveries(uuid(1)) == 0);
+}
+
+TEST_CASE("observer measures visibility timeouts and gives the shortest", "[broker][observer]") {
+    stage at;
+    at.note(1, wire_kind::swept, "unacked_index", std::to_string(start / second - 3600) + ".0");
+    at.note(2, wire_kind::swept, "unacked_index", std::to_string(start / second - 60) + ".0");
+    at.note(3, wire_kind::swept, "unacked_index", "+inf");
+    CHECK(at.watch.visibility_timeouts().size() == 2);
+    CHECK(at.watch.visibility_timeout_s({2, ""}) == Approx(60));
+}
+
+TEST_CASE("observer learns prefix, separator and steps", "[broker][observer]") {
+    stage at;
+    at.note(1, wire_kind::bound, "pfx:_kombu.binding.celery", "jobs\x06\x16\x06\x16jobs");
+    at.note(1, wire_kind::waits, "", "pfx:jobs\npfx:jobs:1\npfx:jobs:5", "1000");
+    at.push(1, 1, "pfx:jobs:5");
+    at.push(1, 2, "other:5");
+    const auto queue = at.queue("jobs", "pfx:");
+    REQUIRE(queue.lists.size() == 3);
+    CHECK(queue.lists[2].priority == 5);
+    CHECK(queue.lists[2].pushed == 1);
+    CHECK(queue.bound);
+    CHECK(at.queue("other:5").pushed_total == 1);
+    CHECK(at.watch.namings({2, "pfx:"})[0].separator == ":");
+    CHECK(at.watch.namings({2, "pfx:"})[0].steps == std::vector<int>{0, 1, 5});
+    CHECK(at.watch.brokers() == std::vector<broker_id>{{2, ""}, {2, "pfx:"}});
+    CHECK(at.watch.unacked_key({2, "pfx:"}) == "pfx:unacked");
+}
+
+TEST_CASE("observer counts lookups that no push follows", "[broker][observer]") {
+    stage at;
+    at.note(1, wire_kind::routed, "_kombu.binding.news");
+    at.push(1, 1, "celery", {.exchange = "news"});
+    at.pass(3);
+    CHECK(at.watch.silent_drops().empty());
+    at.note(1, wire_kind::routed, "_kombu.binding.news");
+    at.pass(3);
+    REQUIRE(at.watch.silent_drops().size() == 1);
+    CHECK(at.watch.silent_drops()[0].exchange == "news");
+    CHECK(at.watch.silent_drops()[0].count == 1);
+    at.note(1, wire_kind::routed, "_kombu.binding.reply.celery.pidbox");
+    at.pass(3);
+    CHECK(at.watch.counts().silent_drops == 1);
+}
+
+TEST_CASE("observer follows a task through its events, whatever their order", "[broker][observer]") {
+    stage at;
+    std::vector<std::string> types;
+    at.watch.set_event_sink([&](const broker_id&, std::string_view type, std::string_view) { types.emplace_back(type); });
+    at.worker();
+    at.push(1, 1);
+    CHECK(at.watch.task("id-1")->state == task_state::sent);
+    at.pop(10, 1);
+    CHECK(at.watch.task("id-1")->state == task_state::taken);
+    at.take(11, 1);
+    at.event(12, "task.multi",
+             R"([{"type":"task-started","uuid":"id-1","hostname":"w1@host","timestamp":1790000001.5},)"
+             R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host","timestamp":1790000001.0},)"
+             R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4","timestamp":1790000002.0},7])");
+    const task_record* const task = at.watch.task("id-1");
+    REQUIRE(task != nullptr);
+    CHECK(task->state == task_state::succeeded);
+    CHECK(task->worker == "w1@host");
+    CHECK(task->queue == "celery");
+    CHECK(task->runtime_s == Approx(0.25));
+    CHECK(types == std::vector<std::string>{"worker-heartbeat", "task-started", "task-received", "task-succeeded"});
+    CHECK(at.watch.counts().unreadable_events == 1);
+}
+
+TEST_CASE("observer knows what unacknowledged messages do", "[broker][observer]") {
+    stage at;
+    at.worker();
+    const message_options later{.eta = R"("2026-12-31T00:00:00+00:00")"};
+    at.pop(10, 1, "celery", later);
+    at.take(11, 1);
+    for (const int number : {2, 3, 4}) {
+        at.pop(10, number);
+        at.take(11, number);
+    }
+    at.event(12, "task.multi", R"([{"type":"task-received","uuid":"id-2","hostname":"w1@host","timestamp":1790000001},)"
+                               R"({"type":"task-received","uuid":"id-3","hostname":"w1@host","timestamp":1790000001},)"
+                               R"({"type":"task-started","uuid":"id-3","hostname":"w1@host","timestamp":1790000001}])");
+    const broker_id broker{2, ""};
+    CHECK(at.watch.state_of(broker, uuid(1)) == unacked_state::eta);
+    CHECK(at.watch.state_of(broker, uuid(2)) == unacked_state::prefetched);
+    CHECK(at.watch.state_of(broker, uuid(3)) == unacked_state::running);
+    CHECK(at.watch.state_of(broker, uuid(4)) == unacked_state::unknown);
+    CHECK(at.watch.state_of(broker, uuid(5)) == unacked_state::unknown);
+    CHECK(at.watch.workers()[0].unacked == 4);
+}
+
+TEST_CASE("observer after a gap claims nothing it cannot know", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.push(1, 1);
+    at.push(1, 2);
+    at.pop(10, 1);
+    at.take(11, 1);
+    at.watch.on_gap(at.now + 1);
+    CHECK(at.watch.owner_of({2, ""}, uuid(1)).state == owner_state::unknown);
+    CHECK(at.queue().oldest_enqueued_us == std::nullopt);
+    CHECK(at.watch.enqueued_at_us(uuid(2)) == start);
+    at.pass(10);
+    at.watch.retain_clients({11, 12}, at.now);
+    CHECK(std::none_of(at.watch.clients().begin(), at.watch.clients().end(),
+                       [](const client_view& each) { return each.id == 10; }));
+}
+
+TEST_CASE("observer keeps its bounds", "[broker][observer]") {
+    stage at(observer_limits{.tags_max = 10, .unacked_max = 5, .lists_max = 3, .clients_max = 4, .tasks_max = 8});
+    for (int i = 0; i < 50; ++i) {
+        at.push(1, i, "q" + std::to_string(i % 5));
+        at.pop(2, i, "q0");
+        at.note(static_cast<std::uint64_t>(100 + i), wire_kind::waits, "", "q0", "1000");
+    }
+    const observer_counts& counts = at.watch.counts();
+    CHECK(counts.lists_refused > 0);
+    CHECK(counts.clients_refused == 48);
+    CHECK(counts.unacked_refused > 0);
+    CHECK(counts.tasks_forgotten > 0);
+    CHECK(at.watch.tasks(100, {}).size() == 8);
+}
