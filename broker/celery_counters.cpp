@@ -65,7 +65,8 @@ void celery_counters::count(std::string_view type, const task_record& task) {
         known |= name == what;
     }
     if (!known || task.name.empty()) return;
-    // The other counters of the same labels are there from the first event on, at zero, so that rates are right.
+    // The other counters of the same labels are there from the first event on, at zero, so that rates are
+    // right.
     for (const auto& [name, help] : counted) {
         if (name == "sent") continue;
         const bool this_one = name == what;
@@ -118,8 +119,8 @@ void celery_counters::write(std::string& into) const {
         }
     }
     write_histograms(into, "celery_task_runtime", "Runtimes of tasks that succeeded, in seconds", runtime_);
-    write_histograms(into, "celery_task_queue_wait_time", "From publishing (or ETA) to the consumer, in seconds",
-                     wait_);
+    write_histograms(into, "celery_task_queue_wait_time",
+                     "From publishing (or ETA) to the consumer, in seconds", wait_);
 }
 
 }  // namespace broker

@@ -49,9 +49,9 @@ bool enqueue_times::waits(std::string_view tag, list_number list, std::int64_t e
     if (order.empty() || order.back().enqueued_us <= first_us) {
         order.push_back({key, first_us});
     } else {
-        const auto after = std::upper_bound(
-            order.begin(), order.end(), first_us,
-            [](std::int64_t time, const place& each) { return time < each.enqueued_us; });
+        const auto after =
+            std::upper_bound(order.begin(), order.end(), first_us,
+                             [](std::int64_t time, const place& each) { return time < each.enqueued_us; });
         order.insert(after, {key, first_us});
     }
     return true;

@@ -1,7 +1,7 @@
 #pragma once
 // When each message was published, by delivery tag, from its push until it is acknowledged; and for each list
-// the times of those that wait in it, in order, so that the oldest is at hand. Kept in Redis by observer_store:
-// what is to be written or removed there is collected here.
+// the times of those that wait in it, in order, so that the oldest is at hand. Kept in Redis by
+// observer_store: what is to be written or removed there is collected here.
 //
 // Invariant: an entry is `waiting` exactly while it counts in its list's `waiting`; the order of a list may
 // still hold entries that are not, which are skipped and dropped when they come to the front.

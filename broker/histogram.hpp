@@ -8,8 +8,8 @@
 namespace broker {
 
 // Seconds. Waits reach from a worker that is idle to a queue that stands for hours.
-inline constexpr double wait_bounds_s[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,  1,    2.5,
-                                           5,     10,   30,    60,   120, 300,  600, 1800, 3600, 14400};
+inline constexpr double wait_bounds_s[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,  1,    2.5,  5,
+                                           10,    30,   60,    120,  300, 600,  1800, 3600, 14400};
 
 class histogram {
 public:

@@ -54,7 +54,8 @@ bool name_learner::add_style(std::uint8_t db, const learnt_lists& lists) {
     const broker_id broker = broker_of(db, lists.queues.front());
     auto& known = styles_[broker];
     const naming style{broker.prefix, lists.separator, lists.steps};
-    auto found = std::find_if(known.begin(), known.end(), [&](const auto& each) { return each.style == style; });
+    auto found =
+        std::find_if(known.begin(), known.end(), [&](const auto& each) { return each.style == style; });
     if (found == known.end()) {
         if (known.size() >= styles_max) return false;
         known.push_back({style, {}});
@@ -100,7 +101,8 @@ list_name name_learner::list_of(std::uint8_t db, std::string_view key) const {
         } else if (known != styles_.end() && step) {
             for (const learnt_style& each : known->second) {
                 const auto& [prefix, separator, steps] = each.style;
-                if (!head.ends_with(separator) || !std::binary_search(steps.begin(), steps.end(), *step)) continue;
+                if (!head.ends_with(separator) || !std::binary_search(steps.begin(), steps.end(), *step))
+                    continue;
                 const std::string_view candidate = head.substr(0, head.size() - separator.size());
                 if (!each.bases.contains(candidate)) continue;
                 base = candidate;

@@ -1,8 +1,8 @@
 #pragma once
 // What applications call their things, learnt from what they send: `global_keyprefix` from binding sets and
-// channels, the priority separator and steps from the order of BRPOP's keys (step by step, within a step queue
-// by queue), the names of the unacked hash and index. A list's broker, queue and priority are worked out when
-// asked, so that what is learnt later corrects what was seen earlier.
+// channels, the priority separator and steps from the order of BRPOP's keys (step by step, within a step
+// queue by queue), the names of the unacked hash and index. A list's broker, queue and priority are worked
+// out when asked, so that what is learnt later corrects what was seen earlier.
 
 #include <cstdint>
 #include <map>

@@ -35,29 +35,47 @@ void observer::on_note(const wire_note& note) {
     if (by == nullptr) return;
     if (note.kind != wire_kind::settled && note.kind != wire_kind::pushed) at.settle_all(note.client);
     switch (note.kind) {
-        case wire_kind::pushed: return at.on_pushed(note, *by);
-        case wire_kind::popped: return at.on_popped(note, *by);
-        case wire_kind::waits: return at.on_waits(note, *by);
-        case wire_kind::waits_over: by->waits = false; return;
-        case wire_kind::noted: return at.on_noted(note, *by);
-        case wire_kind::settled: return at.on_settled(note, *by);
-        case wire_kind::swept: return at.on_swept(note, *by);
-        case wire_kind::routed: return at.on_routed(note, *by);
+        case wire_kind::pushed:
+            return at.on_pushed(note, *by);
+        case wire_kind::popped:
+            return at.on_popped(note, *by);
+        case wire_kind::waits:
+            return at.on_waits(note, *by);
+        case wire_kind::waits_over:
+            by->waits = false;
+            return;
+        case wire_kind::noted:
+            return at.on_noted(note, *by);
+        case wire_kind::settled:
+            return at.on_settled(note, *by);
+        case wire_kind::swept:
+            return at.on_swept(note, *by);
+        case wire_kind::routed:
+            return at.on_routed(note, *by);
         case wire_kind::bound:
-        case wire_kind::unbound: return at.on_bound(note, *by);
-        case wire_kind::published: return at.on_published(note, *by);
-        case wire_kind::listens: return at.on_listens(note, *by);
-        case wire_kind::deleted: return at.on_deleted(note);
+        case wire_kind::unbound:
+            return at.on_bound(note, *by);
+        case wire_kind::published:
+            return at.on_published(note, *by);
+        case wire_kind::listens:
+            return at.on_listens(note, *by);
+        case wire_kind::deleted:
+            return at.on_deleted(note);
         case wire_kind::put_back:
-        case wire_kind::reserved_back: return at.on_put_back(note, *by);
-        case wire_kind::withheld: return at.on_withheld(note);
-        case wire_kind::connected: by->address = note.text; return;
+        case wire_kind::reserved_back:
+            return at.on_put_back(note, *by);
+        case wire_kind::withheld:
+            return at.on_withheld(note);
+        case wire_kind::connected:
+            by->address = note.text;
+            return;
         case wire_kind::named:
             if (note.key == "name" || by->name.empty()) by->name = note.text.substr(0, 200);
             return;
         case wire_kind::listens_no_more:
         case wire_kind::gone:
-        case wire_kind::gap: return;
+        case wire_kind::gap:
+            return;
     }
 }
 
@@ -80,7 +98,8 @@ void observer::retain_clients(const std::vector<std::uint64_t>& open, std::int64
     const std::set<std::uint64_t> kept(open.begin(), open.end());
     std::vector<std::uint64_t> lost;
     for (const auto& [id, client] : state_->workers.clients()) {
-        if (client.gone_us == 0 && client.seen_us < now_us - 5'000'000 && !kept.contains(id)) lost.push_back(id);
+        if (client.gone_us == 0 && client.seen_us < now_us - 5'000'000 && !kept.contains(id))
+            lost.push_back(id);
     }
     for (const std::uint64_t id : lost) state_->workers.gone(id, now_us);
 }
@@ -95,7 +114,9 @@ void observer::on_depth(std::uint8_t db, std::string_view key, std::uint64_t dep
     const bool settled = std::max(list.pushed_us, list.popped_us) < now_us - 500'000;
     if (settled && state_->times.waiting(found->second) > depth) state_->times.trim(found->second, depth);
     if (depth == 0 && settled) list.head_unknown = false;
-    if (head_tag) list.head_unknown = state_->times.find(*head_tag) == nullptr;
+    if (!head_tag) return;
+    list.head_unknown = state_->times.find(*head_tag) == nullptr;
+    list.head_tag = *head_tag;
 }
 
 void observer::message_removed(std::string_view tag) {
@@ -137,7 +158,8 @@ void observer::tick(std::int64_t now_us) {
     });
     at.workers.tick(now_us, at.limits.worker_forget_us, needed);
     std::erase_if(at.replies, [&](const auto& each) {
-        return each.second.last_us < now_us - (each.second.popped < each.second.pushed ? 3'600'000'000 : 60'000'000);
+        return each.second.last_us <
+               now_us - (each.second.popped < each.second.pushed ? 3'600'000'000 : 60'000'000);
     });
 }
 
@@ -167,7 +189,8 @@ void observer::state::count_orphans() {
     unacked.for_each([this](held_message& held) {
         if (held.orphan_counted || held.noted_by == 0) return;
         const process_record* of = nullptr;
-        if (const client_record* const client = workers.find(held.client())) of = workers.process(client->process);
+        if (const client_record* const client = workers.find(held.client()))
+            of = workers.process(client->process);
         if (of == nullptr || of->gone_us == 0) return;
         if (workers.owner(held.client(), now_us, limits.orphan_after_us).state != owner_state::orphan) return;
         held.orphan_counted = true;

@@ -1,5 +1,5 @@
-// Messages on their way: pushed, popped, noted, settled. Each note is taken for what it says itself; where the
-// order between shards may turn, both orders are provided for.
+// Messages on their way: pushed, popped, noted, settled. Each note is taken for what it says itself; where
+// the order between shards may turn, both orders are provided for.
 
 #include <algorithm>
 #include <utility>
@@ -32,7 +32,8 @@ void describe(task_record& record, const message_head& head, std::string_view qu
     record.expires = head.expires;
     if (record.args.empty()) record.args = cut(head.argsrepr);
     if (record.kwargs.empty()) record.kwargs = cut(head.kwargsrepr);
-    record.retries = std::max(record.retries, static_cast<std::uint64_t>(std::max<std::int64_t>(head.retries, 0)));
+    record.retries =
+        std::max(record.retries, static_cast<std::uint64_t>(std::max<std::int64_t>(head.retries, 0)));
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ bool observer::state::takes_back(std::uint64_t client, std::string_view tag) {
     const auto found = settling_by_client.find(client);
     if (found == settling_by_client.end()) return false;
     auto& tags = found->second;
-    const auto same = std::find_if(tags.begin(), tags.end(), [&](const auto& each) { return each.tag == tag; });
+    const auto same =
+        std::find_if(tags.begin(), tags.end(), [&](const auto& each) { return each.tag == tag; });
     if (same == tags.end()) return false;
     unacked.settle(tag, same->at_us);
     tags.erase(same);
@@ -50,7 +52,8 @@ bool observer::state::takes_back(std::uint64_t client, std::string_view tag) {
 
 void observer::state::on_pushed(const wire_note& note, client_record& by) {
     if (note.key.starts_with(own_prefix)) return;
-    const key_kind kind = classify_key(note.key.substr(names.broker_of(note.db, note.key).prefix.size())).kind;
+    const key_kind kind =
+        classify_key(note.key.substr(names.broker_of(note.db, note.key).prefix.size())).kind;
     if (kind == key_kind::pidbox_reply || kind == key_kind::rpc_reply) {
         if (replies.size() >= 2'000) return;
         reply_list& list = replies[{note.db, std::string(note.key)}];
@@ -113,7 +116,8 @@ void observer::state::on_pushed(const wire_note& note, client_record& by) {
 void observer::state::on_popped(const wire_note& note, client_record& by) {
     by.waits = false;
     by.last_poll_us = note.at_us;
-    const key_kind kind = classify_key(note.key.substr(names.broker_of(note.db, note.key).prefix.size())).kind;
+    const key_kind kind =
+        classify_key(note.key.substr(names.broker_of(note.db, note.key).prefix.size())).kind;
     if (kind == key_kind::pidbox_reply || kind == key_kind::rpc_reply) {
         const auto list = replies.find({note.db, std::string(note.key)});
         if (list != replies.end()) ++list->second.popped;
@@ -154,10 +158,16 @@ void observer::state::on_popped(const wire_note& note, client_record& by) {
         }
     }
     times.taken(head.tag);
+    // Whoever stood behind it may have come before we watched.
+    if (list.head_tag == head.tag) {
+        list.head_tag.clear();
+        list.head_unknown = list.depth.value_or(0) > times.waiting(*number) + 1;
+    }
 
     held_message* const held = unacked.open(head.tag, note.at_us);
     if (held != nullptr) {
-        const bool late = held->popped_by == 0 && held->noted_by != 0 && note.at_us - held->noted_us < late_pop_us;
+        const bool late =
+            held->popped_by == 0 && held->noted_by != 0 && note.at_us - held->noted_us < late_pop_us;
         if (!late) held->noted_by = 0;
         held->popped_by = by.id;
         held->db = note.db;
@@ -226,7 +236,8 @@ void observer::state::on_settled(const wire_note& note, client_record& by) {
     by.roles.insert(client_role::acks);
     // Index and hash tell the same, and both are told.
     auto& tags = settling_by_client[by.id];
-    const bool told = std::any_of(tags.begin(), tags.end(), [&](const auto& each) { return each.tag == note.text; });
+    const bool told =
+        std::any_of(tags.begin(), tags.end(), [&](const auto& each) { return each.tag == note.text; });
     if (told) return;
     if (tags.size() >= settling_max) settle_all(by.id);
     settling_by_client[by.id].push_back({std::string(note.text), note.at_us});

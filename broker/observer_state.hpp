@@ -37,6 +37,7 @@ struct list_record {
     std::optional<std::uint64_t> depth;
     // Whether messages may wait in front of those whose enqueue times are known.
     bool head_unknown = true;
+    std::string head_tag;  // who stood there when Redis was asked last
 };
 
 struct task_type_record {
@@ -91,12 +92,14 @@ struct observer::state {
     std::vector<list_record> lists;
     std::map<std::pair<std::uint8_t, std::string>, list_number, std::less<>> list_numbers;
     std::map<std::pair<std::uint8_t, std::string>, reply_list> replies;
+    std::map<broker_id, std::uint64_t> unacked_depths;                                  // as Redis said last
     std::map<std::tuple<broker_id, std::string, std::string>, task_type_record> types;  // name, queue
     std::unordered_map<tag_key, redelivery_record, tag_key_hash> redelivered;
     std::vector<std::string> redelivered_done;  // tags to remove from Redis
     std::map<std::pair<broker_id, std::string>, silent_drop_view> drops;
     std::deque<pending_route> routes;
-    // Acknowledgements that may yet turn out to be restores: a push of the same tag by the same client follows.
+    // Acknowledgements that may yet turn out to be restores: a push of the same tag by the same client
+    // follows.
     struct settling {
         std::string tag;
         std::int64_t at_us;

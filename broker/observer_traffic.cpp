@@ -55,7 +55,8 @@ const list_name& observer::state::name_of(list_record& list) const {
     return list.name;
 }
 
-task_type_record& observer::state::type_of(const broker_id& broker, std::string_view task, std::string_view queue) {
+task_type_record& observer::state::type_of(const broker_id& broker, std::string_view task,
+                                           std::string_view queue) {
     std::tuple key(broker, std::string(task), std::string(queue));
     if (types.size() >= limits.task_names_max && !types.contains(key)) std::get<1>(key) = "other";
     if (types.size() >= 2 * limits.task_names_max && !types.contains(key)) std::get<2>(key) = "other";
@@ -115,8 +116,8 @@ void observer::state::on_routed(const wire_note& note, client_record& by) {
     const std::string_view exchange = classify_key(note.key).name;
     // A reply nobody waits for any more is dropped rightly.
     if (exchange == pidbox_reply_exchange || routes.size() >= 10'000) return;
-    routes.push_back({note.db, by.id, std::string(host_of(by.address)), by.address, std::string(exchange), broker,
-                      note.at_us});
+    routes.push_back({note.db, by.id, std::string(host_of(by.address)), by.address, std::string(exchange),
+                      broker, note.at_us});
 }
 
 void observer::state::on_bound(const wire_note& note, client_record& by) {
@@ -136,7 +137,8 @@ void observer::state::on_bound(const wire_note& note, client_record& by) {
         return;
     }
     if (!is_work_queue(bound->queue)) return;
-    if (const auto number = list_at(note.db, broker.prefix + std::string(bound->queue))) lists[*number].bound = now;
+    if (const auto number = list_at(note.db, broker.prefix + std::string(bound->queue)))
+        lists[*number].bound = now;
 }
 
 void observer::state::on_listens(const wire_note& note, client_record& by) {

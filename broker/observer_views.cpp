@@ -9,7 +9,6 @@
 namespace broker {
 namespace {
 
-
 std::optional<std::int64_t> when(std::int64_t us) {
     return us == 0 ? std::nullopt : std::optional(us);
 }
@@ -79,8 +78,11 @@ std::vector<queue_view> observer::queues() const {
         queue.bytes_max = std::max(queue.bytes_max, list.bytes_max);
         if (list.depth) queue.ready = queue.ready.value_or(0) + *list.depth;
         queue.enqueued_known += at.times.waiting(number);
-        if (const auto oldest = at.times.oldest_us(number)) {
-            queue.oldest_enqueued_us = std::min(queue.oldest_enqueued_us.value_or(*oldest), *oldest);
+        const auto* const head = list.head_tag.empty() ? nullptr : at.times.find(list.head_tag);
+        for (const auto oldest :
+             {at.times.oldest_us(number), head ? std::optional(head->enqueued_us) : std::nullopt}) {
+            if (oldest)
+                queue.oldest_enqueued_us = std::min(queue.oldest_enqueued_us.value_or(*oldest), *oldest);
         }
         if (list.head_unknown && list.depth.value_or(1) > 0) head_unknown[key] = true;
         queue.last_pushed_us = later(queue.last_pushed_us, list.pushed_us);
@@ -138,7 +140,8 @@ std::vector<client_view> observer::clients() const {
         view.visibility_timeout_s = client.visibility_timeout_s;
         view.process = client.process == 0 ? id : client.process;
         std::set<std::string> queues;
-        for (const std::string& key : client.poll_keys) queues.insert(state_->names.list_of(client.db, key).queue);
+        for (const std::string& key : client.poll_keys)
+            queues.insert(state_->names.list_of(client.db, key).queue);
         view.queues.assign(queues.begin(), queues.end());
         if (const auto* const process = workers.process(client.process)) view.node = process->node;
         all.push_back(std::move(view));

@@ -36,7 +36,8 @@ void add_process(worker_view& view, std::uint64_t id, const process_record& proc
     if (view.address.empty()) view.address = process.host;
     view.clients.insert(view.clients.end(), process.open.begin(), process.open.end());
     view.put_backs += process.put_backs;
-    if (process.last_poll_us != 0) view.last_poll_us = std::max(view.last_poll_us.value_or(0), process.last_poll_us);
+    if (process.last_poll_us != 0)
+        view.last_poll_us = std::max(view.last_poll_us.value_or(0), process.last_poll_us);
     if (process.gone_us != 0 && process.consumes) view.gone_us = process.gone_us;
     const std::int64_t started = process.started_us;
     view.started_us = std::min(view.started_us.value_or(started), started);
@@ -45,7 +46,8 @@ void add_process(worker_view& view, std::uint64_t id, const process_record& proc
         for (const std::uint64_t client_id : *members) {
             const client_record* const client = at.workers.find(client_id);
             if (client == nullptr || (client->gone_us != 0 && process.gone_us == 0)) continue;
-            for (const std::string& key : client->poll_keys) queues.insert(at.names.list_of(client->db, key).queue);
+            for (const std::string& key : client->poll_keys)
+                queues.insert(at.names.list_of(client->db, key).queue);
             if (!client->visibility_timeout_s) continue;
             const double seconds = *client->visibility_timeout_s;
             view.visibility_timeout_s = std::min(view.visibility_timeout_s.value_or(seconds), seconds);
@@ -162,7 +164,8 @@ std::vector<orphan_view> observer::orphans() const {
     state_->unacked.for_each([&](const held_message& held) {
         if (all.size() >= orphans_max || held.noted_by == 0) return;
         const client_record* const client = state_->workers.find(held.client());
-        const process_record* const process = client == nullptr ? nullptr : state_->workers.process(client->process);
+        const process_record* const process =
+            client == nullptr ? nullptr : state_->workers.process(client->process);
         if (process == nullptr || process->gone_us == 0) return;
         const owner_view owner =
             state_->workers.owner(held.client(), state_->now_us, state_->limits.orphan_after_us);
@@ -201,7 +204,8 @@ std::optional<std::int64_t> iso_time_us(std::string_view text) {
     const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
     const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
     if (year < 1970 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month(static_cast<unsigned>(month)),
+    const std::chrono::year_month_day date{std::chrono::year{year},
+                                           std::chrono::month(static_cast<unsigned>(month)),
                                            std::chrono::day(static_cast<unsigned>(day))};
     if (!date.ok()) return std::nullopt;
     std::int64_t seconds = std::int64_t{std::chrono::sys_days{date}.time_since_epoch().count()} * 86'400 +
@@ -224,7 +228,8 @@ std::optional<std::int64_t> iso_time_us(std::string_view text) {
 }
 
 std::string_view to_text(unacked_state state) {
-    constexpr std::array<std::string_view, 6> names{"unknown", "running", "prefetched", "eta", "overdue", "orphan"};
+    constexpr std::array<std::string_view, 6> names{"unknown", "running", "prefetched",
+                                                    "eta",     "overdue", "orphan"};
     return names[static_cast<std::size_t>(state)];
 }
 
@@ -239,13 +244,15 @@ std::string_view to_text(owner_state state) {
 }
 
 std::string_view to_text(task_state state) {
-    constexpr std::array<std::string_view, 11> names{"unknown",   "sent",   "taken",    "received", "started", "retry",
-                                                     "succeeded", "failed", "rejected", "revoked",  "lost"};
+    constexpr std::array<std::string_view, 11> names{"unknown",  "sent",    "taken",     "received",
+                                                     "started",  "retry",   "succeeded", "failed",
+                                                     "rejected", "revoked", "lost"};
     return names[static_cast<std::size_t>(state)];
 }
 
 std::string_view to_text(client_role role) {
-    constexpr std::array<std::string_view, 6> names{"unknown", "consumer", "publisher", "acks", "control", "events"};
+    constexpr std::array<std::string_view, 6> names{"unknown", "consumer", "publisher",
+                                                    "acks",    "control",  "events"};
     return names[static_cast<std::size_t>(role)];
 }
 

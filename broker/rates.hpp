@@ -10,7 +10,8 @@ namespace broker {
 class rate_meter {
 public:
     void add(std::int64_t now_us, std::uint32_t count = 1);
-    // Mean of the `window_s` full seconds before now's; of fewer when counting began later. 1 ≤ window_s ≤ 60.
+    // Mean of the `window_s` full seconds before now's; of fewer when counting began later. 1 ≤ window_s
+    // ≤ 60.
     [[nodiscard]] double per_second(std::int64_t now_us, int window_s) const;
 
 private:

@@ -7,14 +7,15 @@
 namespace broker {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, task_state>, 8> states{{{"task-sent", task_state::sent},
-                                                                         {"task-received", task_state::received},
-                                                                         {"task-started", task_state::started},
-                                                                         {"task-retried", task_state::retry},
-                                                                         {"task-succeeded", task_state::succeeded},
-                                                                         {"task-failed", task_state::failed},
-                                                                         {"task-rejected", task_state::rejected},
-                                                                         {"task-revoked", task_state::revoked}}};
+constexpr std::array<std::pair<std::string_view, task_state>, 8> states{
+    {{"task-sent", task_state::sent},
+     {"task-received", task_state::received},
+     {"task-started", task_state::started},
+     {"task-retried", task_state::retry},
+     {"task-succeeded", task_state::succeeded},
+     {"task-failed", task_state::failed},
+     {"task-rejected", task_state::rejected},
+     {"task-revoked", task_state::revoked}}};
 
 // A python repr may be cut anywhere; UTF-8 may not.
 std::string cut(std::string text) {
@@ -114,7 +115,9 @@ task_record* task_table::on_event(const broker_id& broker, std::string_view type
     const task_state state = known->second;
     const auto retries = integer_of(fields, "retries");
     if (is_news(record, state, retries)) record.state = state;
-    if (retries) record.retries = std::max(record.retries, static_cast<std::uint64_t>(std::max<std::int64_t>(*retries, 0)));
+    if (retries)
+        record.retries =
+            std::max(record.retries, static_cast<std::uint64_t>(std::max<std::int64_t>(*retries, 0)));
     if (state != task_state::sent) take(record.worker, fields, "hostname");
 
     const auto stamp = number_of(fields, "timestamp");

@@ -1,8 +1,8 @@
 #pragma once
 // What is known of single tasks, from their messages and from Celery's events, by task id. Events come out of
-// order (a task is started before its sending was told; a retry's second try starts before the first one's end
-// is told), so a record takes each fact where it belongs and its state from whichever event counts as later:
-// more retries, then further on its way. The least recently changed are forgotten first.
+// order (a task is started before its sending was told; a retry's second try starts before the first one's
+// end is told), so a record takes each fact where it belongs and its state from whichever event counts as
+// later: more retries, then further on its way. The least recently changed are forgotten first.
 
 #include <boost/json/object.hpp>
 #include <cstdint>
@@ -33,8 +33,8 @@ public:
 
     [[nodiscard]] const task_record* find(std::string_view id) const;
     [[nodiscard]] task_record* find(std::string_view id);
-    [[nodiscard]] std::vector<task_record> recent(std::size_t limit,
-                                                  const std::function<bool(const task_record&)>& matches) const;
+    [[nodiscard]] std::vector<task_record> recent(
+        std::size_t limit, const std::function<bool(const task_record&)>& matches) const;
     [[nodiscard]] std::size_t size() const { return by_id_.size(); }
     [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
 
@@ -50,6 +50,7 @@ private:
 // Members of an event, absent when missing, null or of another type.
 [[nodiscard]] std::string text_of(const boost::json::object& fields, std::string_view name);
 [[nodiscard]] std::optional<double> number_of(const boost::json::object& fields, std::string_view name);
-[[nodiscard]] std::optional<std::int64_t> integer_of(const boost::json::object& fields, std::string_view name);
+[[nodiscard]] std::optional<std::int64_t> integer_of(const boost::json::object& fields,
+                                                     std::string_view name);
 
 }  // namespace broker

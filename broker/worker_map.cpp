@@ -177,8 +177,8 @@ void worker_map::node_heard(const broker_id& broker, std::string_view name, cons
     if (!news.system.empty()) told->system = news.system;
 }
 
-// A consumer without a name and a node without a consumer on one address are one worker when there is no choice,
-// or when they connected together and nobody else did.
+// A consumer without a name and a node without a consumer on one address are one worker when there is no
+// choice, or when they connected together and nobody else did.
 void worker_map::assume_ties() {
     struct side {
         std::uint64_t process;
@@ -198,7 +198,9 @@ void worker_map::assume_ties() {
     for (auto& [host, sides] : by_host) {
         auto& [consumers, named] = sides;
         for (const side& consumer : consumers) {
-            const auto distance = [&](const side& each) { return std::abs(each.started_us - consumer.started_us); };
+            const auto distance = [&](const side& each) {
+                return std::abs(each.started_us - consumer.started_us);
+            };
             std::sort(named.begin(), named.end(),
                       [&](const side& a, const side& b) { return distance(a) < distance(b); });
             const bool only = consumers.size() == 1 && named.size() == 1;
@@ -212,7 +214,8 @@ void worker_map::assume_ties() {
     }
 }
 
-void worker_map::tick(std::int64_t now_us, std::int64_t forget_us, const std::set<std::uint64_t>& still_needed) {
+void worker_map::tick(std::int64_t now_us, std::int64_t forget_us,
+                      const std::set<std::uint64_t>& still_needed) {
     assume_ties();
     for (auto& [key, node] : nodes_) {
         const auto of = processes_.find(node.process);
@@ -238,7 +241,8 @@ void worker_map::tick(std::int64_t now_us, std::int64_t forget_us, const std::se
     }
 }
 
-owner_view worker_map::owner(std::uint64_t client_id, std::int64_t now_us, std::int64_t orphan_after_us) const {
+owner_view worker_map::owner(std::uint64_t client_id, std::int64_t now_us,
+                             std::int64_t orphan_after_us) const {
     owner_view view;
     const client_record* const client = find(client_id);
     const process_record* const of = client == nullptr ? nullptr : process(client->process);

@@ -1,9 +1,9 @@
 #pragma once
-// Which sockets belong together. A Celery worker has ten sockets and names itself on one of them, so what they
-// do ties them: the socket that notes a tag belongs to the one that popped it, the one that declares a mailbox
-// or sends heartbeats belongs to that node, an event about a task ties its node to whoever holds the task.
-// Where nothing ties a node to a consumer, and exactly one of each is left on an address, they are taken to be
-// one (`assumed`), until something proves otherwise.
+// Which sockets belong together. A Celery worker has ten sockets and names itself on one of them, so what
+// they do ties them: the socket that notes a tag belongs to the one that popped it, the one that declares a
+// mailbox or sends heartbeats belongs to that node, an event about a task ties its node to whoever holds the
+// task. Where nothing ties a node to a consumer, and exactly one of each is left on an address, they are
+// taken to be one (`assumed`), until something proves otherwise.
 //
 // A process is a set of clients under the id of one of them. Gone clients stay on record for as long as
 // something may ask whose they were.
@@ -99,15 +99,19 @@ public:
     void tie_node(client_record& client, const broker_id& broker, std::string_view node);
     // Declared its mailbox gone, or told that it goes.
     void node_left(const broker_id& broker, std::string_view node, std::int64_t at_us);
-    void node_heard(const broker_id& broker, std::string_view node, const node_news& news, std::int64_t at_us);
+    void node_heard(const broker_id& broker, std::string_view node, const node_news& news,
+                    std::int64_t at_us);
 
     // `still_needed`: clients that something unacknowledged refers to.
     void tick(std::int64_t now_us, std::int64_t forget_us, const std::set<std::uint64_t>& still_needed);
 
-    [[nodiscard]] owner_view owner(std::uint64_t client, std::int64_t now_us, std::int64_t orphan_after_us) const;
+    [[nodiscard]] owner_view owner(std::uint64_t client, std::int64_t now_us,
+                                   std::int64_t orphan_after_us) const;
     [[nodiscard]] const std::unordered_map<std::uint64_t, client_record>& clients() const { return clients_; }
     [[nodiscard]] const std::map<std::uint64_t, process_record>& processes() const { return processes_; }
-    [[nodiscard]] const std::map<std::pair<broker_id, std::string>, node_record>& nodes() const { return nodes_; }
+    [[nodiscard]] const std::map<std::pair<broker_id, std::string>, node_record>& nodes() const {
+        return nodes_;
+    }
     [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
 private:

@@ -10,7 +10,8 @@ std::string tag(int number) {
 }
 }  // namespace
 
-TEST_CASE("enqueue_times knows the oldest that waits, wherever others were taken", "[broker][enqueue_times]") {
+TEST_CASE("enqueue_times knows the oldest that waits, wherever others were taken",
+          "[broker][enqueue_times]") {
     enqueue_times times(100);
     for (int i = 1; i <= 5; ++i) CHECK(times.waits(tag(i), 0, i * 10));
     times.taken(tag(3));
@@ -48,7 +49,8 @@ TEST_CASE("enqueue_times tells Redis only of what lives longer than a moment", "
     CHECK(changes[0].enqueued_us == 0);
 }
 
-TEST_CASE("enqueue_times is bounded, expires, and leaves nothing behind a head that stays", "[broker][enqueue_times]") {
+TEST_CASE("enqueue_times is bounded, expires, and leaves nothing behind a head that stays",
+          "[broker][enqueue_times]") {
     enqueue_times times(1'000);
     times.waits(tag(0), 0, 1);
     for (int i = 1; i < 20'000; ++i) {

@@ -10,7 +10,9 @@ using keys = std::vector<std::string_view>;
 
 TEST_CASE("name_learner reads kombu's own names without having learnt anything", "[broker][name_learner]") {
     const name_learner names;
-    const list_name name = names.list_of(2, "celery\x06\x16" "6");
+    const list_name name = names.list_of(2,
+                                         "celery\x06\x16"
+                                         "6");
     CHECK(name.queue == "celery");
     CHECK(name.priority == 6);
     CHECK(names.list_of(2, "jobs:3").queue == "jobs:3");
@@ -19,7 +21,8 @@ TEST_CASE("name_learner reads kombu's own names without having learnt anything",
     CHECK(names.index_key({2, "p:"}) == "p:unacked_index");
 }
 
-TEST_CASE("name_learner takes a suffix for a priority only where the queue was popped so", "[broker][name_learner]") {
+TEST_CASE("name_learner takes a suffix for a priority only where the queue was popped so",
+          "[broker][name_learner]") {
     name_learner names;
     CHECK(names.saw_pop(2, keys{"a", "b", "a:1", "b:1", "a:2", "b:2"}));
     CHECK_FALSE(names.saw_pop(2, keys{"b", "a", "b:1", "a:1", "b:2", "a:2"}));
@@ -40,5 +43,9 @@ TEST_CASE("name_learner learns prefixes from bindings and Celery's channels, the
     CHECK(names.broker_of(2, "app:celery").prefix == "app:");
     CHECK(names.broker_of(2, "app:two:celery").prefix == "app:two:");
     CHECK(names.broker_of(2, "celery").prefix.empty());
-    CHECK(names.list_of(2, "app:two:q\x06\x16" "3").queue == "q");
+    CHECK(names
+              .list_of(2,
+                       "app:two:q\x06\x16"
+                       "3")
+              .queue == "q");
 }

@@ -30,8 +30,9 @@ std::string message(int number, const message_options& of = {}) {
     return R"({"body": "W10=", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"task": ")" +
            of.task + R"(", "id": "id-)" + std::to_string(number) + R"(", "eta": )" + of.eta +
            R"(, "retries": 0, "origin": "gen1@web")" + (of.redelivered ? R"(, "redelivered": true)" : "") +
-           R"(}, "properties": {"delivery_info": {"exchange": ")" + of.exchange + R"(", "routing_key": ")" + of.queue +
-           R"("}, "priority": 0, "body_encoding": "base64", "delivery_tag": ")" + uuid(number) + R"("}})";
+           R"(}, "properties": {"delivery_info": {"exchange": ")" + of.exchange + R"(", "routing_key": ")" +
+           of.queue + R"("}, "priority": 0, "body_encoding": "base64", "delivery_tag": ")" + uuid(number) +
+           R"("}})";
 }
 
 std::string event_message(const std::string& json) {
@@ -53,11 +54,15 @@ struct stage {
         const std::string_view body = kind == wire_kind::noted || kind == wire_kind::put_back ? extra : text;
         watch.on_note({kind, 2, client, now, key, text, extra, body.size()});
     }
-    void connect(std::uint64_t client, std::string_view address) { note(client, wire_kind::connected, {}, address); }
-    void push(std::uint64_t client, int number, std::string_view key = "celery", const message_options& of = {}) {
+    void connect(std::uint64_t client, std::string_view address) {
+        note(client, wire_kind::connected, {}, address);
+    }
+    void push(std::uint64_t client, int number, std::string_view key = "celery",
+              const message_options& of = {}) {
         note(client, wire_kind::pushed, key, message(number, of), "left");
     }
-    void pop(std::uint64_t client, int number, std::string_view key = "celery", const message_options& of = {}) {
+    void pop(std::uint64_t client, int number, std::string_view key = "celery",
+             const message_options& of = {}) {
         note(client, wire_kind::popped, key, message(number, of));
     }
     void take(std::uint64_t client, int number) {
@@ -79,16 +84,22 @@ struct stage {
         return *found;
     }
     // A worker: socket 10 pops, 11 notes, 12 tells its name and its heartbeat.
-    void worker(std::uint64_t base = 10, const std::string& node = "w1@host", const std::string& host = "10.0.0.1") {
-        for (std::uint64_t i = 0; i < 3; ++i) connect(base + i, host + ":" + std::to_string(50'000 + base + i));
-        note(base, wire_kind::waits, "", "celery\ncelery\x06\x16" "3", "1000");
+    void worker(std::uint64_t base = 10, const std::string& node = "w1@host",
+                const std::string& host = "10.0.0.1") {
+        for (std::uint64_t i = 0; i < 3; ++i)
+            connect(base + i, host + ":" + std::to_string(50'000 + base + i));
+        note(base, wire_kind::waits, "",
+             "celery\ncelery\x06\x16"
+             "3",
+             "1000");
         note(base + 2, wire_kind::bound, mailbox_binding, "\x06\x16\x06\x16" + node + ".celery.pidbox");
         heartbeat(base + 2, node);
     }
     void heartbeat(std::uint64_t client, const std::string& node, int processed = 0) {
         event(client, "worker.heartbeat",
-              R"({"type":"worker-heartbeat","hostname":")" + node + R"(","timestamp":)" + std::to_string(now / second) +
-                  R"(,"pid":7,"clock":5,"freq":2.0,"active":1,"processed":)" + std::to_string(processed) +
+              R"({"type":"worker-heartbeat","hostname":")" + node + R"(","timestamp":)" +
+                  std::to_string(now / second) + R"(,"pid":7,"clock":5,"freq":2.0,"active":1,"processed":)" +
+                  std::to_string(processed) +
                   R"(,"loadavg":[1,2,3],"sw_ident":"py-celery","sw_ver":"5.6.3","sw_sys":"Linux"})");
     }
 };
@@ -221,7 +232,8 @@ TEST_CASE("observer does not take a worker that reconnected for a dead one", "[b
     const bool same = GENERATE(true, false);
     at.worker(20);
     if (!same) {
-        at.event(22, "worker.online", R"({"type":"worker-online","hostname":"w1@host","timestamp":1,"pid":8,"clock":1})");
+        at.event(22, "worker.online",
+                 R"({"type":"worker-online","hostname":"w1@host","timestamp":1,"pid":8,"clock":1})");
     }
     at.pass(8);
     at.heartbeat(22, "w1@host");
@@ -300,24 +312,27 @@ TEST_CASE("observer counts lookups that no push follows", "[broker][observer]") 
 TEST_CASE("observer follows a task through its events, whatever their order", "[broker][observer]") {
     stage at;
     std::vector<std::string> types;
-    at.watch.set_event_sink([&](const broker_id&, std::string_view type, std::string_view) { types.emplace_back(type); });
+    at.watch.set_event_sink(
+        [&](const broker_id&, std::string_view type, std::string_view) { types.emplace_back(type); });
     at.worker();
     at.push(1, 1);
     CHECK(at.watch.task("id-1")->state == task_state::sent);
     at.pop(10, 1);
     CHECK(at.watch.task("id-1")->state == task_state::taken);
     at.take(11, 1);
-    at.event(12, "task.multi",
-             R"([{"type":"task-started","uuid":"id-1","hostname":"w1@host","timestamp":1790000001.5},)"
-             R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host","timestamp":1790000001.0},)"
-             R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4","timestamp":1790000002.0},7])");
+    at.event(
+        12, "task.multi",
+        R"([{"type":"task-started","uuid":"id-1","hostname":"w1@host","timestamp":1790000001.5},)"
+        R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host","timestamp":1790000001.0},)"
+        R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4","timestamp":1790000002.0},7])");
     const task_record* const task = at.watch.task("id-1");
     REQUIRE(task != nullptr);
     CHECK(task->state == task_state::succeeded);
     CHECK(task->worker == "w1@host");
     CHECK(task->queue == "celery");
     CHECK(task->runtime_s == Approx(0.25));
-    CHECK(types == std::vector<std::string>{"worker-heartbeat", "task-started", "task-received", "task-succeeded"});
+    CHECK(types ==
+          std::vector<std::string>{"worker-heartbeat", "task-started", "task-received", "task-succeeded"});
     CHECK(at.watch.counts().unreadable_events == 1);
 }
 
@@ -331,9 +346,10 @@ TEST_CASE("observer knows what unacknowledged messages do", "[broker][observer]"
         at.pop(10, number);
         at.take(11, number);
     }
-    at.event(12, "task.multi", R"([{"type":"task-received","uuid":"id-2","hostname":"w1@host","timestamp":1790000001},)"
-                               R"({"type":"task-received","uuid":"id-3","hostname":"w1@host","timestamp":1790000001},)"
-                               R"({"type":"task-started","uuid":"id-3","hostname":"w1@host","timestamp":1790000001}])");
+    at.event(12, "task.multi",
+             R"([{"type":"task-received","uuid":"id-2","hostname":"w1@host","timestamp":1790000001},)"
+             R"({"type":"task-received","uuid":"id-3","hostname":"w1@host","timestamp":1790000001},)"
+             R"({"type":"task-started","uuid":"id-3","hostname":"w1@host","timestamp":1790000001}])");
     const broker_id broker{2, ""};
     CHECK(at.watch.state_of(broker, uuid(1)) == unacked_state::eta);
     CHECK(at.watch.state_of(broker, uuid(2)) == unacked_state::prefetched);
@@ -361,7 +377,8 @@ TEST_CASE("observer after a gap claims nothing it cannot know", "[broker][observ
 }
 
 TEST_CASE("observer keeps its bounds", "[broker][observer]") {
-    stage at(observer_limits{.tags_max = 10, .unacked_max = 5, .lists_max = 3, .clients_max = 4, .tasks_max = 8});
+    stage at(
+        observer_limits{.tags_max = 10, .unacked_max = 5, .lists_max = 3, .clients_max = 4, .tasks_max = 8});
     for (int i = 0; i < 50; ++i) {
         at.push(1, i, "q" + std::to_string(i % 5));
         at.pop(2, i, "q0");

@@ -26,11 +26,11 @@ TEST_CASE("task_table stands a retry whose events overtake each other", "[broker
     of.tell("task-received", R"(,"name":"n","retries":1,"timestamp":2)");
     CHECK(of.state() == task_state::received);
     of.tell("task-started", R"(,"timestamp":3)");
-    of.tell("task-retried", R"(,"exception":"E()","timestamp":1.5)");
+    of.tell("task-retried", R"j(,"exception":"E()","timestamp":1.5)j");
     CHECK(of.state() == task_state::started);
     of.tell("task-sent", R"(,"retries":1,"queue":"q","timestamp":0.5)");
     CHECK(of.state() == task_state::started);
-    of.tell("task-failed", R"(,"exception":"E('x')","timestamp":4)");
+    of.tell("task-failed", R"j(,"exception":"E('x')","timestamp":4)j");
     of.tell("task-started", R"(,"timestamp":3)");
     CHECK(of.state() == task_state::failed);
     CHECK(of.table.find("a")->queue == "q");
