@@ -9,7 +9,8 @@
 namespace broker {
 
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
-// nullopt for anything else than base64: a foreign character, a lone character at the end, text behind padding.
+// nullopt for anything else than base64: a foreign character, a lone character at the end, text behind
+// padding.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
 }  // namespace broker
