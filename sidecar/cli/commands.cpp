@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "sidecar/cli/broker_commands.hpp"
 #include "sidecar/cli/check.hpp"
 #include "sidecar/config/load.hpp"
 #include "sidecar/config/text.hpp"
@@ -62,15 +63,19 @@ constexpr std::array<subcommand, 2> subcommands{{
     {"check", "test every db end to end; for people and container health checks", run_check},
 }};
 
+std::string line_of(std::string_view name, std::string_view summary) {
+    std::string line = "  " + std::string(name);
+    line.resize(14, ' ');
+    return line + std::string(summary) + "\n";
+}
+
 std::string help() {
     std::string text =
         "Sidecar, a multiplexing Redis proxy for caches, Channels and Celery.\n\n"
         "Usage: sidecar COMMAND [--flag VALUE]...\n\n";
-    for (const subcommand& command : subcommands) {
-        std::string name(command.name);
-        name.resize(10, ' ');
-        text += "  " + name + std::string(command.summary) + "\n";
-    }
+    for (const subcommand& command : subcommands) text += line_of(command.name, command.summary);
+    text += "\nCelery's queues, through the HTTP API of a running sidecar (--url):\n\n";
+    for (const command_spec& command : broker_commands()) text += line_of(command.name, command.summary);
     return text + "\n  --help    this text; sidecar COMMAND --help tells more\n  --version  the version\n";
 }
 
@@ -81,11 +86,14 @@ int run_command(const std::vector<std::string>& args) {
     const std::string& name = args.front();
     if (name == "--help" || name == "-h" || name == "help") return print(help());
     if (name == "--version" || name == "version") return print("sidecar " SIDECAR_VERSION "\n");
+    const arguments rest(args.begin() + 1, args.end());
+    for (const command_spec& command : broker_commands())
+        if (command.name == name) return run_broker_command(command, rest);
     const auto found = std::find_if(subcommands.begin(), subcommands.end(),
                                     [&](const subcommand& c) { return c.name == name; });
     if (found == subcommands.end())
         return complain("unknown command " + in_quotes(name) + "; try sidecar --help");
-    return found->run(arguments(args.begin() + 1, args.end()));
+    return found->run(rest);
 }
 
 }  // namespace sidecar

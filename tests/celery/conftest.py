@@ -52,7 +52,9 @@ def journal(tmp_path):
 def clients(journal):
     """clients(environment, options): the client side of an application; ends with the test."""
     with contextlib.ExitStack() as stack:
-        yield lambda environment, options: stack.enter_context(Client(environment, options, journal))
+        yield lambda environment, options, other=None: stack.enter_context(
+            Client(environment, options, other or journal)
+        )
 
 
 @pytest.fixture

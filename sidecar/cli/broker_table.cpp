@@ -1,0 +1,258 @@
+// The commands as a table: their words, options and help.
+
+#include <array>
+
+#include "sidecar/cli/broker_commands.hpp"
+
+namespace sidecar {
+namespace {
+
+constexpr option_spec yes{"--yes", "", "do not ask", 'y'};
+constexpr option_spec watch{"--watch", "[SECONDS]", "again every 2 s, or as often as said", 'w'};
+constexpr option_spec limit{"--limit", "N", "at most so many", 'n'};
+constexpr option_spec cursor{"--cursor", "CURSOR", "go on where the page before ended"};
+constexpr option_spec expect{"--expect", "N", "refuse unless it is so many; asks for nothing then"};
+constexpr option_spec of_task_type{"--task", "NAME", "a task name instead of a queue"};
+
+const std::vector<option_spec> filter_options{
+    {"--queue", "QUEUE", "messages of this queue instead of named ones", '\0', word_kind::queue},
+    {"--task", "NAME", "only those of this task"},
+    {"--text", "TEXT", "only those whose arguments contain it"},
+    expect,
+    yes,
+};
+
+std::vector<option_spec> with_filter(option_spec first) {
+    std::vector<option_spec> options{first};
+    options.insert(options.end(), filter_options.begin(), filter_options.end());
+    return options;
+}
+
+constexpr std::size_t any_number = 10'000;
+
+constexpr std::string_view filter_details =
+    "Names messages by their tag (sidecar peek shows it), or all of a queue that match a filter. Those of a\n"
+    "filter are counted first, the count is shown, and what does not match it any more is left alone.";
+
+}  // namespace
+
+std::span<const option_spec> common_options() {
+    static const std::vector<option_spec> options{
+        {"--url", "URL", "HTTP address of a sidecar [SIDECAR_URL; default http://127.0.0.1:8379]"},
+        {"--token", "TOKEN", "token of that sidecar [SIDECAR_HTTP_TOKEN]"},
+        {"--ca", "FILE", "authorities that an https:// server is verified with [SIDECAR_CA]"},
+        {"--timeout", "TIME", "for each answer [default 30s]"},
+        {"--broker", "PREFIX", "the application with this global_keyprefix"},
+        {"--db", "N", "the db its broker is on"},
+        {"--json", "", "JSON instead of tables", 'j'},
+        {"--help", "", "this text", 'h'},
+    };
+    return options;
+}
+
+std::span<const command_spec> broker_commands() {
+    static const std::vector<command_spec> commands{
+        {"queues",
+         "Queues with their depth, age, rates and consumers",
+         {{"QUEUE", word_kind::queue}},
+         0,
+         1,
+         "[QUEUE]",
+         "With a name: everything known about that queue, and which tasks wait in it.",
+         {watch},
+         run_queues},
+        {"peek",
+         "Messages of a queue, next to run first, without touching them",
+         {{"QUEUE", word_kind::queue}, {"TAG"}},
+         1,
+         2,
+         "QUEUE [TAG]",
+         "With a tag: that message with its arguments and headers.",
+         {limit,
+          cursor,
+          {"--newest", "", "from the end where new ones come in"},
+          {"--raw", "", "with TAG: its exact bytes"},
+          watch},
+         run_peek},
+        {"task",
+         "Where a task is, what became of it, and its workflow",
+         {{"ID"}},
+         0,
+         1,
+         "[ID]",
+         "Without an id: messages in the queues, found by --name or --text.",
+         {{"--name", "NAME", "messages of this task"},
+          {"--text", "TEXT", "messages that contain it"},
+          limit,
+          cursor,
+          watch},
+         run_task},
+        {"unacked",
+         "Messages that workers hold, and when they will be delivered again",
+         {},
+         0,
+         0,
+         "",
+         "",
+         {{"--state", "STATE", "running, prefetched, eta, overdue, orphan or unknown"}, limit, cursor, watch},
+         run_unacked},
+        {"workers",
+         "Workers, or one of them; or tells it to do something",
+         {{"NODE", word_kind::worker}, {"ACTION", word_kind::worker_action}, {"VALUE"}},
+         0,
+         4,
+         "[NODE [ACTION [VALUE]...]]",
+         "Actions: ping, stats, active, reserved, scheduled, shutdown, pool-grow N, pool-shrink N,\n"
+         "add-consumer QUEUE, cancel-consumer QUEUE, rate-limit TASK RATE, kick (closes its connections, so "
+         "that\n"
+         "it connects anew).",
+         {watch, yes},
+         run_workers},
+        {"events",
+         "What happens, as it happens: tasks, workers, operations",
+         {},
+         0,
+         0,
+         "",
+         "",
+         {{"--type", "TYPE", "only these, such as task-failed; may be given several times"},
+          {"--limit", "N", "end after so many", 'n'}},
+         run_events},
+        {"findings",
+         "What is wrong or will go wrong, with evidence and remedy",
+         {},
+         0,
+         0,
+         "",
+         "Exits with 1 when something is critical and --check is given.",
+         {{"--check", "", "exit with 1 when there is a critical finding"}, watch},
+         run_findings},
+        {"audit", "Who changed what", {}, 0, 0, "", "", {limit, cursor}, run_audit},
+        {"top",
+         "Queues, workers and findings on one screen",
+         {},
+         0,
+         0,
+         "",
+         "Keys: q ends, s changes the order, space asks at once.",
+         {{"--watch", "[SECONDS]", "how often", 'w'}},
+         run_top},
+        {"pause",
+         "Give no worker anything of a queue, or of a task name",
+         {{"QUEUE", word_kind::queue}},
+         0,
+         1,
+         "QUEUE | --task NAME",
+         "",
+         {of_task_type},
+         run_pause},
+        {"resume",
+         "End a pause, a drain or a rate",
+         {{"QUEUE", word_kind::queue}},
+         0,
+         1,
+         "QUEUE | --task NAME",
+         "",
+         {of_task_type},
+         run_resume},
+        {"drain",
+         "Let workers finish a queue, put aside what is sent from now on",
+         {{"QUEUE", word_kind::queue}},
+         1,
+         1,
+         "QUEUE",
+         "",
+         {},
+         run_drain},
+        {"rate",
+         "At most so many messages a second from a queue, or of a task name",
+         {{"QUEUE", word_kind::queue}, {"RATE"}},
+         1,
+         2,
+         "QUEUE RATE | --task NAME RATE",
+         "RATE is 10, 10/s, 30/m, 100/h or off.",
+         {of_task_type},
+         run_rate},
+        {"move",
+         "Put messages into another queue",
+         {{"TAG"}},
+         0,
+         any_number,
+         "TAG... | --queue QUEUE [FILTER]  --to QUEUE",
+         filter_details,
+         with_filter({"--to", "QUEUE", "where to", '\0', word_kind::queue}),
+         run_move},
+        {"requeue",
+         "Put messages behind all others, or to the front",
+         {{"TAG"}},
+         0,
+         any_number,
+         "TAG... | --queue QUEUE [FILTER]",
+         filter_details,
+         with_filter({"--front", "", "to run next instead of last"}),
+         run_requeue},
+        {"delete",
+         "Take messages out; undo brings them back",
+         {{"TAG"}},
+         0,
+         any_number,
+         "TAG... | --queue QUEUE [FILTER] | --delete-queue QUEUE",
+         filter_details,
+         with_filter({"--delete-queue", "QUEUE", "the queue with all it holds and its bindings", '\0',
+                      word_kind::queue}),
+         run_delete},
+        {"restore",
+         "Put a message back that a worker holds",
+         {{"TAG"}},
+         1,
+         any_number,
+         "TAG...",
+         "When its worker is alive, the task may run twice.",
+         {yes},
+         run_restore},
+        {"purge",
+         "Empty a queue; undo brings it back",
+         {{"QUEUE", word_kind::queue}},
+         1,
+         1,
+         "QUEUE",
+         "",
+         {expect, yes},
+         run_purge},
+        {"undo",
+         "Bring back what was deleted or purged",
+         {{"ID", word_kind::trash}},
+         0,
+         1,
+         "[ID]",
+         "Without an id: what lies in the trash, and for how long.",
+         {limit, cursor},
+         run_undo},
+        {"revoke",
+         "Never deliver a task, whether or not a worker is there now",
+         {{"ID"}},
+         0,
+         any_number,
+         "ID... | --task NAME | --stamp NAME=VALUE",
+         "",
+         {{"--task", "NAME", "every task of this name from now on"},
+          {"--stamp", "NAME=VALUE", "tasks with this stamped header"},
+          {"--remove", "", "deliver again what was revoked"},
+          {"--list", "", "what is revoked"},
+          yes},
+         run_revoke},
+        {"completion",
+         "A script that completes these commands: bash or zsh",
+         {{"SHELL", word_kind::shell}},
+         1,
+         1,
+         "bash|zsh",
+         "bash: source <(sidecar completion bash), or into /etc/bash_completion.d/sidecar.\n"
+         "zsh: sidecar completion zsh > \"${fpath[1]}/_sidecar\".",
+         {},
+         run_completion},
+    };
+    return commands;
+}
+
+}  // namespace sidecar
