@@ -3,6 +3,7 @@
 Matched loosely: the texts come from libpq, PgBouncer, PostgreSQL, redis-py, Sidecar and the resolver.
 """
 
+import asyncio
 import enum
 import re
 from dataclasses import dataclass
@@ -98,9 +99,9 @@ REDIS_RULES = (
         "Redis answers but cannot serve yet: look at `docker compose logs redis`",
     ),
     (
-        r"connection closed by server|connection reset|broken pipe|closed the connection|error while reading",
+        r"timeout reading|no answer in time|connection closed by server|connection reset|broken pipe|closed the connection|error while reading",
         Problem.backend_down,
-        "the sidecar gave up waiting for Redis: look at `docker compose ps redis sidecar`",
+        "the sidecar is there but waits for Redis in vain: look at `docker compose ps redis sidecar`",
     ),
     (
         UNREACHABLE,
@@ -108,6 +109,10 @@ REDIS_RULES = (
         "the sidecar does not answer: look at `docker compose ps sidecar redis`, then at the host and port",
     ),
 )
+
+
+# What these mean where nobody wrote a sentence into them.
+NAMELESS = {TimeoutError: "no answer in time", asyncio.CancelledError: ""}
 
 
 def diagnose_database(error):
@@ -130,9 +135,9 @@ def told(error):
     """What the exception and those behind it say, in one line and without passwords."""
     texts = []
     while error is not None and len(texts) < 4:
-        text = " ".join(str(error).split()) or type(error).__name__
-        if not any(text in each for each in texts):
+        text = " ".join(str(error).split()) or NAMELESS.get(type(error), type(error).__name__)
+        if text and not any(text in each for each in texts):
             texts.append(text)
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = error.__cause__
     line = "; ".join(texts)
     return re.sub(r"://([^:@/\s]*):[^@/\s]+@", r"://\1:***@", line)[:500]
