@@ -8,6 +8,7 @@ import logging
 import uuid
 
 from celery import shared_task
+from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 
 from file_service import images, scanner, storage
@@ -48,8 +49,12 @@ def process(self, upload_id):
 
 
 def again(task, longest):
+    """The exception that does it. A retry is a new message: while the broker takes none, the old one stays."""
     failures = task.request.retries + 1
-    return task.retry(countdown=backoff_delay(failures, first=0.5, longest=longest), throw=False)
+    try:
+        return task.retry(countdown=backoff_delay(failures, first=0.5, longest=longest), throw=False)
+    except Reject as rejected:
+        return Reject(rejected.reason, requeue=True)
 
 
 def processed(task, upload_id):

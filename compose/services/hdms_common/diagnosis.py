@@ -99,7 +99,8 @@ REDIS_RULES = (
         "Redis answers but cannot serve yet: look at `docker compose logs redis`",
     ),
     (
-        r"timeout reading|no answer in time|connection closed by server|connection reset|broken pipe|closed the connection|error while reading",
+        r"timeout reading|no answer in time|connection closed by server"
+        r"|connection reset|broken pipe|closed the connection|error while reading",
         Problem.backend_down,
         "the sidecar is there but waits for Redis in vain: look at `docker compose ps redis sidecar`",
     ),
