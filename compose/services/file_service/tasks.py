@@ -49,7 +49,7 @@ def process(self, upload_id):
 
 
 def again(task, longest):
-    """The exception that does it. A retry is a new message: while the broker takes none, the old one stays."""
+    """The exception to raise. While the broker takes no new message, the old one must stay."""
     failures = task.request.retries + 1
     try:
         return task.retry(countdown=backoff_delay(failures, first=0.5, longest=longest), throw=False)

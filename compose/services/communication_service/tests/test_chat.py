@@ -174,6 +174,8 @@ def test_without_the_layer_messages_are_kept_and_told_later(monkeypatch, caplog)
             await ann.say("later")
             assert (await ann.message())["text"] == "later"
             assert (await bob.message())["text"] == "later"
+            while connections.channels.failed is not None:
+                await asyncio.sleep(0.01)
 
     run(scenario)
     told = [record.getMessage() for record in caplog.records if record.name == "hdms.connections"]
