@@ -101,9 +101,8 @@ void take(ondemand::value value, std::vector<stamp>& out) {
             continue;
         }
         for (auto item : items) {
-            ondemand::value each;
-            if (std::move(item).get(each) != simdjson::SUCCESS || one.values.size() >= stamps_max) return;
-            one.values.push_back(scalar_text(each));
+            if (item.error() != simdjson::SUCCESS || one.values.size() >= stamps_max) return;
+            one.values.push_back(scalar_text(item.value_unsafe()));
         }
     }
 }
@@ -255,8 +254,8 @@ std::optional<unacked_entry> read_unacked(std::string_view value) {
     unacked_entry out;
     std::size_t at = 0;
     for (auto item : items) {
-        ondemand::value each;
-        if (std::move(item).get(each) != simdjson::SUCCESS) return std::nullopt;
+        if (item.error() != simdjson::SUCCESS) return std::nullopt;
+        const ondemand::value each = item.value_unsafe();
         if (at == 0) {
             const auto raw = raw_and_members(each, [](std::string_view, ondemand::value) {});
             out.element = in_source(raw, work.copy, value);
