@@ -1,5 +1,6 @@
 #include "broker/celery_event.hpp"
 
+#include <cmath>
 #include <utility>
 
 namespace broker {
@@ -35,7 +36,13 @@ std::string celery_event::text(std::string_view field) const {
 
 std::optional<std::int64_t> celery_event::whole(std::string_view field) const {
     const auto* value = fields.if_contains(field);
-    return value != nullptr && value->is_int64() ? std::optional(value->get_int64()) : std::nullopt;
+    if (value == nullptr) return std::nullopt;
+    if (value->is_int64()) return value->get_int64();
+    // utcoffset is written as 0.0.
+    constexpr double most = 9e15;
+    if (value->is_double() && std::abs(value->get_double()) < most)
+        return static_cast<std::int64_t>(value->get_double());
+    return std::nullopt;
 }
 
 std::optional<double> celery_event::real(std::string_view field) const {
