@@ -143,7 +143,7 @@ private:
             case ondemand::json_type::boolean:
                 return from_boolean(value);
             case ondemand::json_type::null:
-                return value.is_null() ? json::value() : fail("not JSON");
+                return from_null(value);
         }
         return fail("not JSON");
     }
@@ -152,6 +152,12 @@ private:
         if (token == "NaN") return typed("float", "nan");
         if (token == "Infinity") return typed("float", "inf");
         return fail("not JSON");
+    }
+
+    json::value from_null(ondemand::value value) {
+        bool null = false;
+        if (value.is_null().get(null) != simdjson::SUCCESS || !null) return fail("not JSON");
+        return nullptr;
     }
 
     json::value from_boolean(ondemand::value value) {

@@ -23,5 +23,6 @@ TEST_CASE("Other spellings of base64") {
 }
 
 TEST_CASE("What is not base64") {
-    for (const auto* bad : {"Z", "Zm9vY", "Zm9v!", "Zg==Zg==", "\x80\x80\x80\x80", "Zm=9"}) CHECK_FALSE(base64_decode(bad));
+    for (const auto* bad : {"Z", "Zm9vY", "Zm9v!", "Zg==Zg==", "\x80\x80\x80\x80", "Zm=9"})
+        CHECK_FALSE(base64_decode(bad));
 }

@@ -13,7 +13,8 @@ namespace json = boost::json;
 
 namespace {
 
-const std::string plain_args = R"([1,"zwei",[3.5E0,null,true],{"__type__":"int","__value__":"-1180591620717411303424"}])";
+const std::string plain_args =
+    R"([1,"zwei",[3.5E0,null,true],{"__type__":"int","__value__":"-1180591620717411303424"}])";
 
 std::string text(const json::value& value) {
     return json::serialize(value);
@@ -78,7 +79,7 @@ TEST_CASE("JSON of the older kombu has no typed values") {
     const auto message = task("celery-5.2", "v2-json");
     CHECK(text(message.args) == plain_args);
     check_plain_kwargs(message);
-    CHECK(message.kwargs.as_object().at("when") == "2026-11-22T12:10:35.032847+00:00");
+    CHECK(message.kwargs.as_object().at("when") == "2026-11-22T12:10:35.032847Z");
 }
 
 TEST_CASE("Pickle shows what it holds") {
@@ -97,8 +98,9 @@ TEST_CASE("Pickle shows what it holds") {
 TEST_CASE("An object in a pickle is a name, its arguments and its state") {
     for (const auto& release : tests::golden_releases) {
         const auto message = task(release, "v2-pickle-object");
-        CHECK(text(message.args) == R"([{"__type__":"object","__value__":{"class":"__main__.Point","args":[],)"
-                                    R"("state":{"x":7,"secret":"s3cret"}}}])");
+        CHECK(text(message.args) ==
+              R"([{"__type__":"object","__value__":{"class":"__main__.Point","args":[],)"
+              R"("state":{"x":7,"secret":"s3cret"}}}])");
         CHECK(python_repr(message.args, 200) == "[__main__.Point() {'x': 7, 'secret': 's3cret'}]");
     }
 }
@@ -132,8 +134,8 @@ TEST_CASE("Protocol 1 names its task in the body") {
 
 TEST_CASE("Every compression kombu names") {
     for (const auto& release : tests::golden_releases)
-        for (const auto* name : {"v2-json-zlib", "v2-json-bzip2", "v2-json-lzma", "v2-json-zstd", "v2-json-brotli",
-                                 "v2-pickle-zlib"}) {
+        for (const auto* name : {"v2-json-zlib", "v2-json-bzip2", "v2-json-lzma", "v2-json-zstd",
+                                 "v2-json-brotli", "v2-pickle-zlib"}) {
             const auto message = task(release, name);
             CHECK(text(message.args) == plain_args);
             check_plain_kwargs(message);
@@ -229,7 +231,8 @@ TEST_CASE("A message too large to be opened still tells who it is") {
 TEST_CASE("Texts, raw data and messages of others are shown as they are") {
     const auto of = [](const std::string& body, const std::string& type) {
         return decode(R"({"body": ")" + base64_encode(body) + R"(", "content-type": ")" + type +
-                      R"(", "content-encoding": "binary", "headers": {}, "properties": )" + tests::add_properties + "}");
+                      R"(", "content-encoding": "binary", "headers": {}, "properties": )" +
+                      tests::add_properties + "}");
     };
     CHECK(of("hello", "text/plain").body == "hello");
     CHECK(of("\xff", "application/data").body == typed_text("base64", "/w=="));

@@ -27,10 +27,12 @@ std::string packed(compression how, const std::string& bytes) {
         size = length;
     } else if (how == compression::xz) {
         std::size_t at = 0;
-        REQUIRE(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, nullptr, from, bytes.size(), to, &at, size) == LZMA_OK);
+        REQUIRE(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, nullptr, from, bytes.size(), to, &at, size) ==
+                LZMA_OK);
         size = at;
     } else if (how == compression::brotli) {
-        REQUIRE(BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, bytes.size(), from, &size, to) == BROTLI_TRUE);
+        REQUIRE(BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, bytes.size(), from, &size, to) ==
+                BROTLI_TRUE);
     } else {
         size = ZSTD_compress(to, size, from, bytes.size(), 3);
         REQUIRE(ZSTD_isError(size) == 0);

@@ -68,7 +68,8 @@ TEST_CASE("A message without delivery_info gets one") {
     envelope_edit edit;
     edit.routing_key = "q";
     const auto got = edit_envelope(R"({"body":"","headers":{},"properties":{"delivery_tag":"t"}})", edit);
-    CHECK(got == R"({"body":"","headers":{},"properties":{"delivery_tag":"t", "delivery_info": {"routing_key": "q"}}})");
+    CHECK(got == R"({"body":"","headers":{},"properties":{"delivery_tag":"t", )"
+                 R"("delivery_info": {"routing_key": "q"}}})");
     edit.headers = {{"a", 1}};
     const auto more = edit_envelope(R"({"body":"","headers":{},"properties":{"delivery_tag":"t"}})", edit);
     REQUIRE(more);

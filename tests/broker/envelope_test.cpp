@@ -51,10 +51,9 @@ TEST_CASE("Members may come in any order and spacing") {
 TEST_CASE("A message given again says so") {
     CHECK(read_envelope(R"({"body":"","headers":{"redelivered":true},"properties":{"delivery_tag":"t"}})")
               ->head.redelivered);
-    CHECK(
-        read_envelope(
-            R"({"body":"","headers":{},"properties":{"delivery_tag":"t","delivery_info":{"redelivered":true}}})")
-            ->head.redelivered);
+    CHECK(read_envelope(R"({"body":"","headers":{},"properties":{"delivery_tag":"t",)"
+                        R"("delivery_info":{"redelivered":true}}})")
+              ->head.redelivered);
 }
 
 TEST_CASE("Protocol 1 has its id among the properties") {
@@ -67,7 +66,8 @@ TEST_CASE("Protocol 1 has its id among the properties") {
 
 TEST_CASE("Fields of an unexpected type are absent") {
     const auto got = read_envelope(
-        R"({"body":"","headers":{"task":7,"id":["a"],"retries":"many","timelimit":{"a":1},"stamps":[1],"group_index":1.5},)"
+        R"({"body":"","headers":{"task":7,"id":["a"],"retries":"many","timelimit":{"a":1},)"
+        R"("stamps":[1],"group_index":1.5},)"
         R"("properties":{"delivery_tag":"t","priority":null,"delivery_info":"none","correlation_id":"c"}})");
     REQUIRE(got);
     CHECK(got->head.task.empty());

@@ -15,12 +15,14 @@ TEST_CASE("Times of Celery's headers") {
 }
 
 TEST_CASE("What is no time") {
-    for (const auto* bad : {"", "soon", "2026", "2026-13-01", "2026-02-30", "2026-11-22X", "2026-11-22T", "2026-11-22T12:",
-                            "2026-11-22T12:00:00+", "2026-11-22T12:00:00 UTC", "99999-01-01"})
+    for (const auto* bad :
+         {"", "soon", "2026", "2026-13-01", "2026-02-30", "2026-11-22X", "2026-11-22T",
+          "2026-11-22T12:", "2026-11-22T12:00:00+", "2026-11-22T12:00:00 UTC", "99999-01-01"})
         CHECK_FALSE(parse_iso_time_us(bad));
 }
 
 TEST_CASE("Times are written as they were read") {
-    for (const auto* text : {"2026-11-22T12:10:35.032847+00:00", "2026-11-22T12:10:35+00:00", "1969-12-31T23:59:59.500000+00:00"})
+    for (const auto* text : {"2026-11-22T12:10:35.032847+00:00", "2026-11-22T12:10:35+00:00",
+                             "1969-12-31T23:59:59.500000+00:00"})
         CHECK(iso_time(*parse_iso_time_us(text)) == text);
 }

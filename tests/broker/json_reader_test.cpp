@@ -15,8 +15,9 @@ std::string again(std::string_view text) {
 }  // namespace
 
 TEST_CASE("JSON is read as it is") {
-    for (const auto* text : {"null", "true", "0", "-1", "9223372036854775807", "18446744073709551615", R"("")", R"("a")",
-                             "[]", "{}", R"({"a":[1,{"b":"c"}],"d":null})", R"(["\n\"\\é☕𝄞"])"})
+    for (const auto* text :
+         {"null", "true", "0", "-1", "9223372036854775807", "18446744073709551615", R"("")", R"("a")", "[]",
+          "{}", R"({"a":[1,{"b":"c"}],"d":null})", R"(["\n\"\\é☕𝄞"])"})
         CHECK(again(text) == text);
     CHECK(again(" [ 1 , 2 ] \n") == "[1,2]");
     CHECK(again(R"({"a":1,"a":2})") == R"({"a":2})");
@@ -30,13 +31,15 @@ TEST_CASE("What Python writes beyond JSON") {
     CHECK(again("NaN") == R"({"__type__":"float","__value__":"nan"})");
     CHECK(again("-123456789012345678901234567890") ==
           R"({"__type__":"int","__value__":"-123456789012345678901234567890"})");
-    CHECK(again(R"(["\ud800", "a\udc00\n", {"\ud800x": 1}])") == "[\"\xEF\xBF\xBD\",\"a\xEF\xBF\xBD\\n\",{\"\xEF\xBF\xBDx\":1}]");
+    CHECK(again(R"(["\ud800", "a\udc00\n", {"\ud800x": 1}])") ==
+          "[\"\xEF\xBF\xBD\",\"a\xEF\xBF\xBD\\n\",{\"\xEF\xBF\xBDx\":1}]");
     CHECK(again("1e999") == R"({"__type__":"float","__value__":"inf"})");
 }
 
 TEST_CASE("What is not JSON") {
-    for (const auto* bad : {"", " ", "nope", "[", "]", "[1", "1 2", "[1]]", "1,2", "{\"a\"}", "{\"a\":}", "\"a", "[1,]", "tru",
-                            "'a'", "{1:2}", "\xff", "\"\\x\"", "\"\\u12\"", "nan", "[1]["})
+    for (const auto* bad :
+         {"",    " ",    "nope", "[",   "]",     "[1",   "1 2",     "[1]]",      "1,2", "{\"a\"}", "{\"a\":}",
+          "\"a", "[1,]", "tru",  "'a'", "{1:2}", "\xff", "\"\\x\"", "\"\\u12\"", "nan", "[1]["})
         CHECK_FALSE(read_json(bad).ok());
 }
 

@@ -26,8 +26,8 @@ std::string masked(const char* text) {
 
 TEST_CASE("Names that sound secret, in any case") {
     const auto mask = usual();
-    for (const auto* name : {"password", "DB_PASSWORD", "client_secret", "apiKey", "api_key", "Authorization", "csrf_token",
-                             "cookies"})
+    for (const auto* name : {"password", "DB_PASSWORD", "client_secret", "apiKey", "api_key", "Authorization",
+                             "csrf_token", "cookies"})
         CHECK(mask.hides(name));
     for (const auto* name : {"", "user", "delivery_tag", "id", "key"}) CHECK_FALSE(mask.hides(name));
     CHECK_FALSE(masking().hides("password"));
@@ -44,8 +44,10 @@ TEST_CASE("Values are hidden at any depth") {
 
 TEST_CASE("Texts in which Python printed arguments") {
     const auto mask = usual();
-    CHECK(mask.apply_to_repr("{'user': 'a', 'password': 'b, c\\'d', 'x': 1}") == "{'user': 'a', 'password': ***, 'x': 1}");
-    CHECK(mask.apply_to_repr("(1, Login(password='b', user='c'), 2)") == "(1, Login(password=***, user='c'), 2)");
+    CHECK(mask.apply_to_repr("{'user': 'a', 'password': 'b, c\\'d', 'x': 1}") ==
+          "{'user': 'a', 'password': ***, 'x': 1}");
+    CHECK(mask.apply_to_repr("(1, Login(password='b', user='c'), 2)") ==
+          "(1, Login(password=***, user='c'), 2)");
     CHECK(mask.apply_to_repr("{'token': {'a': [1, 2]}, 'b': 2}") == "{'token': ***, 'b': 2}");
     CHECK(mask.apply_to_repr("{'password': 'cut off in the mid") == "{'password': ***");
     CHECK(mask.apply_to_repr("{'password':") == "{'password':***");

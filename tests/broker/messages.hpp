@@ -14,7 +14,8 @@ inline const std::string add_headers =
     R"j( "replaced_task_nesting": 0, "stamped_headers": ["who"], "stamps": {"who": ["me", 7]}})j";
 inline const std::string add_properties =
     R"j({"correlation_id": "id-1", "reply_to": "oid-1", "delivery_mode": 2,)j"
-    R"j( "delivery_info": {"exchange": "", "routing_key": "celery"}, "priority": 6, "body_encoding": "base64",)j"
+    R"j( "delivery_info": {"exchange": "", "routing_key": "celery"}, "priority": 6,)j"
+    R"j( "body_encoding": "base64",)j"
     R"j( "delivery_tag": "tag-1"})j";
 
 // As kombu writes it: body, content-encoding, content-type, headers, properties.

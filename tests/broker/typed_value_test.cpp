@@ -17,7 +17,8 @@ std::string repr(const char* text) {
 
 TEST_CASE("UTF-8 is told from other bytes") {
     for (const auto* good : {"", "abc", "naïve ☕", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF"}) CHECK(is_utf8(good));
-    for (const auto* bad : {"\xff", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3", "a\x80"})
+    for (const auto* bad :
+         {"\xff", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3", "a\x80"})
         CHECK_FALSE(is_utf8(bad));
 }
 
@@ -72,8 +73,10 @@ TEST_CASE("Values in Python's spelling") {
     CHECK(repr(R"({"__type__": "map", "__value__": [[1, "x"], [null, 2]]})") == "{1: 'x', None: 2}");
     CHECK(repr(R"({"__type__": "int", "__value__": "123456789012345678901"})") == "123456789012345678901");
     CHECK(repr(R"({"__type__": "bytes", "__value__": "ab"})") == "b'ab'");
-    CHECK(repr(R"({"__type__": "datetime", "__value__": "2026-11-22T12:00:00"})") == "datetime('2026-11-22T12:00:00')");
-    CHECK(repr(R"({"__type__": "object", "__value__": {"class": "os.system", "args": ["ls"]}})") == "os.system('ls')");
+    CHECK(repr(R"({"__type__": "datetime", "__value__": "2026-11-22T12:00:00"})") ==
+          "datetime('2026-11-22T12:00:00')");
+    CHECK(repr(R"({"__type__": "object", "__value__": {"class": "os.system", "args": ["ls"]}})") ==
+          "os.system('ls')");
 }
 
 TEST_CASE("A long repr is cut between characters") {

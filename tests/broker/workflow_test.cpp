@@ -67,7 +67,8 @@ TEST_CASE("A composite shows its parts") {
 
 TEST_CASE("Results of the Redis backend") {
     const auto done = read_task_result(
-        R"({"status": "SUCCESS", "result": 5, "traceback": null, "children": [], "date_done": "2026", "task_id": "t"})");
+        R"({"status": "SUCCESS", "result": 5, "traceback": null, "children": [], "date_done": "2026",)"
+        R"( "task_id": "t"})");
     REQUIRE(done);
     CHECK(done->state == "SUCCESS");
     CHECK(done->id == "t");

@@ -23,7 +23,8 @@ TEST_CASE("YAML's plain scalars, as PyYAML resolves them") {
     CHECK(shown("-.inf") == R"({"__type__":"float","__value__":"-inf"})");
     CHECK(shown("123456789012345678901") == R"({"__type__":"int","__value__":"123456789012345678901"})");
     CHECK(shown("2026-11-22") == R"({"__type__":"date","__value__":"2026-11-22"})");
-    CHECK(shown("2026-11-22 12:10:35.5+00:00") == R"({"__type__":"datetime","__value__":"2026-11-22 12:10:35.5+00:00"})");
+    CHECK(shown("2026-11-22 12:10:35.5+00:00") ==
+          R"({"__type__":"datetime","__value__":"2026-11-22 12:10:35.5+00:00"})");
     CHECK(shown("2026-11-22-9") == R"("2026-11-22-9")");
 }
 

@@ -44,6 +44,7 @@ NATIVE = "it needs what Redis answers to scripts: tests/layer/test_native_comman
 UNTESTED = {
     "broker/boost_json.cpp": "the library's own code",
     "broker/blocking_parse.cpp": "the parsing half of blocking_call.hpp: blocking_call_test.cpp",
+    "broker/python_repr.cpp": "the rendering half of typed_value.hpp: typed_value_test.cpp",
     "broker/stream_options.cpp": "BLOCK of XREAD, read through blocking_call: blocking_call_test.cpp",
     "sidecar/core/channel_service.cpp": NATIVE,
     "sidecar/core/channel_service_claims.cpp": NATIVE,

@@ -20,7 +20,7 @@ from kombu.pidbox import Mailbox
 ZONE = datetime.timezone.utc
 MOMENT = datetime.datetime(2026, 11, 22, 12, 10, 35, 32847, tzinfo=ZONE)
 ARGS = (1, "zwei", [3.5, None, True], -(2**70))
-PLAIN = {"user": "ada", "password": "hunter2", "text": "naïve ☕\n\"quoted\""}
+PLAIN = {"user": "ada", "password": "hunter2", "text": 'naïve ☕\n"quoted"'}
 RICH = {
     "when": MOMENT,
     "day": MOMENT.date(),
@@ -166,7 +166,10 @@ def pidbox(maker):
     app = maker.app()
     ask = {"destination": ["w1@host"], "reply": False}
     published(
-        maker, "pidbox-request", "*pidbox*", lambda: app.control.broadcast("rate_limit", {"task_name": "a"}, **ask)
+        maker,
+        "pidbox-request",
+        "*pidbox*",
+        lambda: app.control.broadcast("rate_limit", {"task_name": "a"}, **ask),
     )
     with Connection(maker.url) as connection:
         mailbox = Mailbox("celery", connection=connection)
