@@ -1,4 +1,4 @@
-"""The services' own tests (compose/services/*/tests), each suite in its process, in the services' environment."""
+"""The services' own tests (compose/services/*/tests), each suite in a process of its own, by run_tests.py."""
 
 import os
 import pathlib

@@ -7,6 +7,7 @@ The other way round, a task whose transaction is undone afterwards finds nothing
 import time
 
 from celery.exceptions import OperationalError as CeleryOperationalError
+from celery.result import denied_join_result
 from django.conf import settings
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -50,5 +51,6 @@ def publish_once(task, arguments, task_id):
         "max_retries": 0,
     }
     connection = task.app.connection_for_write(transport_options=options, connect_timeout=ANSWER_SECONDS)
-    with connection:
+    # Who may wait for results subscribes to each, on a connection that waits for Redis without end.
+    with connection, denied_join_result():
         task.apply_async(arguments, task_id=task_id, connection=connection, retry=False)
