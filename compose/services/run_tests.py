@@ -35,7 +35,6 @@ def run(stack, service, arguments):
         **os.environ,
         **stack.environment_of(settings.replace("_", "-")),
         "DJANGO_SETTINGS_MODULE": f"{settings}.settings",
-        "HDMS_REDIS_PORT": str(stack.ports.redis),
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=120"]
     command += ["-c", SERVICES / "pytest.ini", SERVICES / service, *arguments]
