@@ -85,6 +85,11 @@ def database_settings(env):
         "OPTIONS": {
             "connect_timeout": env.number("DB_CONNECT_TIMEOUT", 20, least=1),
             "prepare_threshold": None,
+            # A network that is cut says nothing: without these a query would wait for a quarter of an hour.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             "server_side_binding": False,
         },
     }

@@ -1,5 +1,9 @@
+import threading
+
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test import Client
 
 from hdms_common.identity import issue_token, read_token
 from user_service.models import User
@@ -115,3 +119,31 @@ def test_where_tokens_are_required_others_see_nothing(client, post, ada, token, 
     assert client.get("/api/users/").status_code == 401
     assert client.get("/api/users/", headers={"Authorization": token}).json()["count"] == 1
     assert client.get("/health/").status_code == 200
+
+
+def test_of_two_who_take_a_name_at_once_one_gets_it(monkeypatch):
+    """Both have passed the check before either is stored."""
+    meeting = threading.Barrier(2, timeout=20)
+    set_password = User.set_password
+
+    def meet(user, text):
+        meeting.wait()
+        set_password(user, text)
+
+    monkeypatch.setattr(User, "set_password", meet)
+    statuses = []
+
+    def register():
+        try:
+            answer = Client().post("/api/users/", ADA, content_type="application/json")
+            statuses.append(answer.status_code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=register) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(statuses) == [201, 409]
+    assert User.objects.count() == 1
