@@ -1,7 +1,5 @@
 """celery -A file_service worker"""
 
-import logging
-
 from celery.signals import setup_logging, worker_ready
 
 from hdms_common.celery_app import make_app
@@ -16,10 +14,8 @@ def use_django_logging(**_):
 
 @worker_ready.connect
 def recover(**_):
-    from file_service.recovery import requeue_unfinished
+    """In the worker's main process, once in its life; the thread ends with it."""
+    from file_service.recovery import Looking
     from file_service.tasks import process
 
-    try:
-        requeue_unfinished(process)
-    except Exception as error:
-        logging.getLogger("hdms.files").warning("unfinished uploads could not be queued again: %s", error)
+    Looking(process).start()

@@ -11,8 +11,9 @@ import enum
 from hdms_common.environment import masked, read_environment
 
 POOLED_CONNECTION_SECONDS = 60
-VISIBILITY_SECONDS = 300
-TASK_SECONDS_MAX = 240
+# A task that ran longer would be given to another worker meanwhile.
+TASK_SECONDS_MAX = 90
+VISIBILITY_SECONDS = 120
 
 
 class Use(enum.Enum):

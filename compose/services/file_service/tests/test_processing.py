@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import time
 import uuid
 import zlib
 
@@ -10,11 +11,14 @@ from celery.exceptions import Reject, Retry
 from django.core.management import call_command
 from PIL import Image
 
-from file_service import storage, tasks
+from file_service import recovery, storage, tasks
 from file_service.models import State, Upload
 from file_service.progress import Progress
+from file_service.recovery import requeue_unfinished
 from file_service.scanner import EICAR
 from file_service.tasks import process
+from hdms_common import connections
+from hdms_common.failures import Unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -195,3 +199,31 @@ def test_unfinished_uploads_are_queued_again(kept, queue, capsys):
     call_command("requeue_unfinished", "--older-than", "0")
     assert queue.llen("celery") == 1
     assert "1 queued again" in capsys.readouterr().out
+    assert requeue_unfinished(process) == 0
+
+
+def test_what_the_broker_refuses_is_queued_at_the_next_look(kept, queue):
+    kept(b"forgotten")
+    connections.broker.lost(ConnectionError("Connection refused"))
+    connections.broker.next_try = float("inf")
+    with pytest.raises(Unavailable):
+        requeue_unfinished(process, stale_seconds=0)
+    connections.broker.next_try = 0.0
+    assert requeue_unfinished(process, stale_seconds=0) == 1
+    assert queue.llen("celery") == 1
+
+
+def test_a_worker_looks_now_and_then(kept, queue, monkeypatch):
+    monkeypatch.setattr(recovery, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(recovery.requeue_unfinished, "__defaults__", (0,))
+    looking = recovery.Looking(process)
+    looking.start()
+    try:
+        kept(b"forgotten")
+        deadline = time.monotonic() + 20
+        while not queue.llen("celery") and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        looking.ended.set()
+        looking.join(10)
+    assert queue.llen("celery") >= 1 and not looking.is_alive()
