@@ -34,6 +34,11 @@ def is_image(path):
         return True
 
 
+def plain(image):
+    """With transparency if it has any; palettes and the colours of printers become those of screens."""
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
 def convert(path, large_path, small_path, on_step):
     """Writes both sizes; on_step() after each step: opened, large, small."""
     try:
@@ -43,7 +48,9 @@ def convert(path, large_path, small_path, on_step):
                 found = Converted(image.format, *image.size)
                 if image.width * image.height > PIXELS_MAX:
                     raise BadImage(f"{image.width}×{image.height} pixels are too many")
-                upright = ImageOps.exif_transpose(image).convert("RGBA")
+                # A large JPEG need not be read at its full size.
+                image.draft("RGB", LARGE)
+                upright = plain(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage(str(error)) from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
