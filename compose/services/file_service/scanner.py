@@ -20,6 +20,10 @@ class ScannerUnavailable(Exception):
     """clamd did not answer, or not as it should: the file is neither clean nor infected."""
 
 
+class TooLarge(Exception):
+    """clamd will never look at it."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     clean: bool
@@ -80,4 +84,6 @@ def clamd_verdict(answer):
         return Verdict(clean=True, scanned_by="clamd")
     if result.endswith(" FOUND"):
         return Verdict(clean=False, scanned_by="clamd", virus=result.removesuffix(" FOUND")[:100])
+    if "size limit exceeded" in answer:
+        raise TooLarge("larger than clamd takes (its StreamMaxLength)")
     raise ScannerUnavailable(f"clamd answered {answer!r}")

@@ -68,7 +68,10 @@ def processed(task, upload_id):
     if not original.is_file():
         return progress.finish(State.failed, detail="its bytes are gone from MEDIA_ROOT")
     progress.step(State.scanning, 0)
-    verdict = scanner.scan(original, progress.on_bytes)
+    try:
+        verdict = scanner.scan(original, progress.on_bytes)
+    except scanner.TooLarge as error:
+        return progress.finish(State.failed, detail=str(error))
     if not verdict.clean:
         storage.remove(upload.pk)
         logger.warning("upload %s is infected: %s", upload_id, verdict.virus)

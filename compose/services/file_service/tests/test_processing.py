@@ -17,6 +17,7 @@ from file_service.progress import Progress
 from file_service.recovery import requeue_unfinished
 from file_service.scanner import EICAR
 from file_service.tasks import process
+from file_service.tests.clamd import Clamd
 from hdms_common import connections
 from hdms_common.failures import Unavailable
 
@@ -150,6 +151,14 @@ def test_a_scanner_that_is_away_is_waited_for(kept, queue, settings):
     upload.refresh_from_db()
     assert upload.state == State.scanning
     assert queue.llen("celery") == 1
+
+
+def test_what_the_scanner_never_takes_has_failed(kept, processed, settings):
+    upload = kept(b"x" * 2_000_000)
+    with Clamd(lambda data: "stream: OK", limit=100_000) as clamd:
+        settings.HDMS_CLAMAV_HOST, settings.HDMS_CLAMAV_PORT = "127.0.0.1", clamd.port
+        processed(upload)
+    assert upload.state == State.failed and "StreamMaxLength" in upload.detail
 
 
 def test_a_scanner_that_stays_away_ends_in_failure(kept, queue, settings):

@@ -1,7 +1,7 @@
 import pytest
 
 from file_service import scanner
-from file_service.scanner import CHUNK_BYTES, EICAR, ScannerUnavailable, Verdict, scan
+from file_service.scanner import CHUNK_BYTES, EICAR, ScannerUnavailable, TooLarge, Verdict, scan
 from file_service.tests.clamd import Clamd
 
 
@@ -66,7 +66,7 @@ def test_an_answer_that_is_no_verdict_is_none(made, clamav):
 def test_clamd_that_closes_at_its_limit_is_heard(made, clamav):
     with Clamd(lambda data: "stream: OK", limit=100_000) as clamd:
         clamav(clamd)
-        with pytest.raises(ScannerUnavailable):
+        with pytest.raises(TooLarge, match="StreamMaxLength"):
             scan(made(b"x" * 5_000_000), lambda count: None)
 
 
