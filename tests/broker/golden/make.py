@@ -17,7 +17,7 @@ from celery import Celery, chain, chord, group
 from kombu import Connection
 from kombu.pidbox import Mailbox
 
-ZONE = datetime.timezone.utc
+ZONE = datetime.UTC
 MOMENT = datetime.datetime(2026, 11, 22, 12, 10, 35, 32847, tzinfo=ZONE)
 ARGS = (1, "zwei", [3.5, None, True], -(2**70))
 PLAIN = {"user": "ada", "password": "hunter2", "text": 'naïve ☕\n"quoted"'}
