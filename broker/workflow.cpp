@@ -93,7 +93,12 @@ std::optional<signature> read_signature(const json::value& value, std::size_t de
     out.chord_size = whole(*members, "chord_size");
     if (const auto* flag = find(*members, "immutable"); flag != nullptr && flag->is_bool())
         out.immutable = flag->get_bool();
-    if (const auto* args = find(*members, "args")) out.args = *args;
+    const auto* args = find(*members, "args");
+    // A tuple of pickle's is a list here, as in any other serializer.
+    if (const auto* items = items_of(args); items != nullptr)
+        out.args = *items;
+    else if (args != nullptr)
+        out.args = *args;
     if (const auto* kwargs = find(*members, "kwargs")) out.kwargs = *kwargs;
     if (const auto* options = find(*members, "options");
         options != nullptr && members_of(*options) != nullptr) {

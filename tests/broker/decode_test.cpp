@@ -161,6 +161,13 @@ TEST_CASE("What the headers say besides") {
     }
 }
 
+TEST_CASE("Stamps") {
+    const auto stamped = task("celery-5.7", "stamped");
+    REQUIRE(stamped.head.stamps.size() == 1);
+    CHECK(stamped.head.stamps[0].name == "customer");
+    CHECK(stamped.head.stamps[0].values == std::vector<std::string>{"ada"});
+}
+
 TEST_CASE("A value of unacked holds the message") {
     for (const auto& release : tests::golden_releases) {
         const auto value = tests::golden(release, "unacked");

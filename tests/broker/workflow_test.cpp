@@ -16,16 +16,18 @@ workflow flow_of(const std::string& release, const std::string& name) {
 }  // namespace
 
 TEST_CASE("The rest of a chain, in the order it will run") {
-    for (const auto& release : tests::golden_releases) {
-        const auto flow = flow_of(release, "chain");
-        REQUIRE(flow.chain.size() == 2);
-        CHECK(json::serialize(flow.chain[0].args) == "[2]");
-        CHECK(flow.chain[0].queue == "later");
-        CHECK(flow.chain[0].immutable);
-        CHECK(json::serialize(flow.chain[1].args) == "[3]");
-        CHECK(flow.chain[1].id.size() == 36);
-        CHECK_FALSE(flow.empty());
-    }
+    for (const auto& release : tests::golden_releases)
+        for (const auto* name : {"chain", "chain-pickle"}) {
+            const auto flow = flow_of(release, name);
+            REQUIRE(flow.chain.size() == 2);
+            CHECK(json::serialize(flow.chain[0].args) == "[2]");
+            CHECK(flow.chain[0].task == "proj.work");
+            CHECK(flow.chain[0].immutable);
+            CHECK(json::serialize(flow.chain[1].args) == "[3]");
+            CHECK(flow.chain[1].id.size() == 36);
+            CHECK_FALSE(flow.empty());
+            if (std::string_view(name) == "chain") CHECK(flow.chain[0].queue == "later");
+        }
 }
 
 TEST_CASE("Callbacks, errbacks, chords and groups") {

@@ -107,6 +107,13 @@ def workflows(maker):
     work = app.tasks["proj.work"]
     chain(work.si(1), work.si(2).set(queue="later"), work.si(3)).apply_async()
     maker.take("chain")
+    chain(work.si(1), work.si(2), work.si(3)).apply_async(serializer="pickle")
+    maker.take("chain-pickle")
+    if celery.VERSION[:2] >= (5, 3):
+        stamped = work.si(1)
+        stamped.stamp(customer="ada", append_stamps=True)
+        stamped.apply_async()
+        maker.take("stamped")
     work.apply_async((1,), link=work.s(2), link_error=work.si("failed"))
     maker.take("callbacks")
     chord([work.s(1), work.s(2)], work.s("body")).apply_async()
