@@ -144,9 +144,8 @@ decoded_message decode(std::string_view element, const decode_limits& limits) {
 std::string_view kind_name(message_kind kind) {
     switch (kind) {
         case message_kind::foreign:
-            return "foreign";
+            break;
         case message_kind::task:
-            return "task";
         case message_kind::task_v1:
             return "task";
         case message_kind::other:
