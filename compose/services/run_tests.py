@@ -1,6 +1,8 @@
 """The services' own tests, against a real PostgreSQL, PgBouncer, Redis and Sidecar started for them.
 
 build/stack/venv/bin/python compose/services/run_tests.py [SERVICE...] [-- PYTEST ARGUMENTS]
+
+CHANNEL_LAYER=channels_redis tests the chat with that layer.
 """
 
 import os
@@ -56,7 +58,10 @@ def main():
             programs=postgres.fetch(PROGRAMS),
             python=sys.executable,
             on_line=lambda name, line: lines.append(f"{name} | {line}"),
-            environment={"PGBOUNCER_QUERY_WAIT_TIMEOUT": "1"},
+            environment={
+                "PGBOUNCER_QUERY_WAIT_TIMEOUT": "1",
+                "CHANNEL_LAYER": os.environ.get("CHANNEL_LAYER", "sidecar"),
+            },
         )
         try:
             stack.prepare()

@@ -11,17 +11,24 @@ from support.sidecar import binary
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PYTHON = pathlib.Path(os.environ.get("HDMS_PYTHON", ROOT / "build" / "stack" / "venv" / "bin" / "python"))
-SUITES = ("hdms_common", "user_service", "ticket_service", "communication_service", "file_service")
+SUITES = (
+    ("hdms_common", "sidecar"),
+    ("user_service", "sidecar"),
+    ("ticket_service", "sidecar"),
+    ("communication_service", "sidecar"),
+    ("communication_service", "channels_redis"),
+    ("file_service", "sidecar"),
+)
 SECONDS = 300
 
 
 @pytest.mark.timeout(SECONDS + 30)
-@pytest.mark.parametrize("suite", SUITES)
-def test_of_the_service_pass(suite):
+@pytest.mark.parametrize(("suite", "layer"), SUITES)
+def test_of_the_service_pass(suite, layer):
     assert PYTHON.exists(), f"{PYTHON} is missing: ./dev test --stack makes it"
     done = subprocess.run(
         [PYTHON, ROOT / "compose" / "services" / "run_tests.py", suite],
-        env={**os.environ, "SIDECAR_BIN": str(binary())},
+        env={**os.environ, "SIDECAR_BIN": str(binary()), "CHANNEL_LAYER": layer},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -140,11 +140,13 @@ async def channel_round_trip():
             await layer.send(name, {"type": "hdms.check"})
             await layer.receive(name)
     finally:
-        for closing in ("close", "close_pools"):
-            if hasattr(layer, closing):
-                await getattr(layer, closing)()
-                break
+        await close_layer(layer)
     return f"sent and received by {type(layer).__name__}"
+
+
+async def close_layer(layer):
+    """Each layer has its own name for it."""
+    await (layer.close() if hasattr(layer, "close") else layer.close_pools())
 
 
 def checks_of_service():

@@ -12,6 +12,7 @@ from communication_service import consumers, delivery, store
 from communication_service.asgi import application
 from communication_service.models import Message, Room
 from hdms_common import connections
+from hdms_common.checks import close_layer
 from hdms_common.identity import issue_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,11 +32,7 @@ def run(scenario):
             try:
                 await scenario()
             finally:
-                layer = get_channel_layer()
-                for closing in ("close", "close_pools"):
-                    if hasattr(layer, closing):
-                        await getattr(layer, closing)()
-                        break
+                await close_layer(get_channel_layer())
 
     try:
         asyncio.run(whole())

@@ -7,6 +7,7 @@ from channels.testing import WebsocketCommunicator
 from communication_service import store
 from communication_service.asgi import application
 from communication_service.models import Room
+from hdms_common.checks import close_layer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,7 +99,7 @@ def test_notifications_reach_their_user_alone():
     async def whole():
         async with asyncio.timeout(60):
             await scenario()
-            await get_channel_layer().close()
+            await close_layer(get_channel_layer())
 
     asyncio.run(whole())
 
