@@ -3,8 +3,6 @@
 import pathlib
 
 COMPOSE = pathlib.Path(__file__).resolve().parents[1]
-SERVICES = COMPOSE / "services"
-FOLDERS = ("user_service", "ticket_service", "communication_service", "file_service")
 
 
 def read_env(path):
@@ -68,6 +66,5 @@ def service_environment(stack, own, ports, media):
         "CELERY_BROKER_URL": f"{redis}/2",
         "CELERY_RESULT_BACKEND": f"{redis}/2",
         "MEDIA_ROOT": str(media),
-        "PYTHONPATH": str(SERVICES),
         "PYTHONUNBUFFERED": "1",
     }

@@ -13,7 +13,7 @@ import time
 
 from compose.native import postgres
 from compose.native.processes import Managed, become
-from compose.native.settings import COMPOSE, SERVICES, env_of, service_environment
+from compose.native.settings import COMPOSE, env_of, service_environment
 
 READY_SECONDS = 90
 WEB = ("-c", "python:hdms_common.gunicorn")
@@ -34,18 +34,19 @@ class StartFailed(Exception):
 class Stack:
     """folder: its data and sockets. programs: PostgreSQL's. python: the services' interpreter.
 
-    environment goes over what compose/.env says, own[folder] over the .env of that service.
+    compose: the folder with the .env files and the services.
     """
 
-    def __init__(self, folder, ports, *, sidecar, programs, python, on_line, environment=None, own=None):
+    def __init__(self, folder, ports, *, sidecar, programs, python, on_line, compose=COMPOSE):
         self.folder = pathlib.Path(folder)
         self.ports = ports
         self.sidecar = sidecar
         self.programs = programs
         self.python = python
         self.on_line = on_line
-        self.environment = {**env_of(COMPOSE), **(environment or {})}
-        self.own = own or {}
+        self.compose = pathlib.Path(compose)
+        self.services = self.compose / "services"
+        self.environment = env_of(self.compose)
         self.identity = postgres.unprivileged()
         self.data = self.folder / "postgres" / "data"
         self.run = self.folder / "postgres" / "run"
@@ -62,7 +63,7 @@ class Stack:
             "pgbouncer": self.manage(
                 "pgbouncer",
                 ["sh", "-c", 'sh "$0/generate.sh" "$1" && exec "$2" "$1/pgbouncer.ini"'],
-                COMPOSE / "pgbouncer",
+                self.compose / "pgbouncer",
                 self.folder / "pgbouncer",
                 "/usr/sbin/pgbouncer",
                 environment=self.pgbouncer_environment(),
@@ -71,12 +72,12 @@ class Stack:
             ),
             "redis": self.manage(
                 "redis",
-                ["sh", COMPOSE / "redis" / "start.sh"],
+                ["sh", self.compose / "redis" / "start.sh"],
                 "bind 127.0.0.1",
                 f"port {self.ports.redis}",
                 f"dir {self.folder / 'redis'}",
                 environment={
-                    "REDIS_CONF": str(COMPOSE / "redis" / "redis.conf"),
+                    "REDIS_CONF": str(self.compose / "redis" / "redis.conf"),
                     "REDIS_PASSWORD": self.environment.get("REDIS_PASSWORD", ""),
                 },
             ),
@@ -149,14 +150,15 @@ class Stack:
         ]
         commands["file-worker"] = [programs / "celery", "-A", "file_service", "worker", "--concurrency", "2"]
         return {
-            name: self.manage(name, command, environment=self.environment_of(name), folder=SERVICES)
+            name: self.manage(name, command, environment=self.environment_of(name), folder=self.services)
             for name, command in commands.items()
         }
 
     def environment_of(self, name):
         folder = "file_service" if name == "file-worker" else name.replace("-", "_")
-        own = {**env_of(SERVICES / folder), **self.own.get(folder, {})}
-        return service_environment(self.environment, own, self.ports, self.folder / "media")
+        own = env_of(self.services / folder, self.environment.get("ENV_FILE") or ".env")
+        environment = service_environment(self.environment, own, self.ports, self.folder / "media")
+        return {**environment, "PYTHONPATH": str(self.services)}
 
     # Life.
 
@@ -218,7 +220,7 @@ class Stack:
         for command in (["prepare_database.py"], ["-m", "hdms_common.migrate_all"]):
             with subprocess.Popen(
                 [self.python, *command],
-                cwd=SERVICES,
+                cwd=self.services,
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -14,6 +14,7 @@ from support.processes import Process
 
 CACHE = pathlib.Path("/var/cache/sidecar-stack")
 START_SECONDS = 40
+PROJECT = "hdmstest"
 
 
 class NoEngine(Exception):
@@ -67,15 +68,17 @@ def find_or_start():
     return start_own(environment)
 
 
-def start_own(environment):
+def start_own(environment, data="docker", flags=()):
+    """data: the folder of its images; what a killed run left there running is removed."""
     CACHE.mkdir(parents=True, exist_ok=True)
     runtime = pathlib.Path(tempfile.mkdtemp(prefix="stack-engine-"))
     process = Process("dockerd")
     process.runtime = runtime
     socket = f"unix://{runtime}/docker.sock"
-    command = ["dockerd", "--host", socket, "--data-root", CACHE / "docker", "--exec-root", runtime / "exec"]
-    command += ["--pidfile", runtime / "pid", "--log-level", "warn"]
-    process.spawn(command)
+    dockerd = shutil.which("dockerd", path=environment["PATH"])
+    command = [dockerd, "--host", socket, "--data-root", CACHE / data, "--exec-root", runtime / "exec"]
+    command += ["--pidfile", runtime / "pid", "--log-level", "warn", *flags]
+    process.spawn(command, env=environment)
     environment = {**environment, "DOCKER_HOST": socket}
     deadline = time.monotonic() + START_SECONDS
     while not answers(environment):
@@ -84,4 +87,15 @@ def start_own(environment):
             process.close()
             raise NoEngine(f"dockerd does not start: {why}")
         time.sleep(0.2)
-    return Engine(environment, process)
+    engine = Engine(environment, process)
+    sweep(engine)
+    return engine
+
+
+def sweep(engine):
+    """Containers, volumes and networks of stacks of these tests, on an engine of their own."""
+    for kind, remove in (("container", ["rm", "-f", "-v"]), ("volume", ["rm", "-f"]), ("network", ["rm"])):
+        everything = ["--all"] if kind == "container" else []
+        names = engine.run(kind, "ls", "-q", *everything, "--filter", f"name={PROJECT}").stdout.split()
+        if names:
+            engine.run(kind, *remove, *names, check=False)

@@ -70,7 +70,7 @@ def write(path, text):
 
 
 def network_settings(target):
-    """What this machine needs to reach its package sources goes into the image: authorities, pip's settings."""
+    """What this machine needs to reach its package sources goes into the image."""
     changes = []
     if pathlib.Path(AUTHORITIES).exists():
         (target / "etc/stand-in").mkdir()

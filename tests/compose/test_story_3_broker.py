@@ -1,0 +1,87 @@
+"""Story 3: as a developer I queue tasks that a worker carries out, and none is lost."""
+
+import io
+
+from support.polling import eventually
+
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+FINAL = ("done", "infected", "failed")
+
+
+def picture():
+    """A small PNG, written by hand: 16 x 16 grey pixels."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = io.BytesIO()
+    for _ in range(16):
+        rows.write(b"\0" + b"\x80" * 16)
+    header = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows.getvalue())) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def finished(hdms, number, seconds=60):
+    message = f"file {number} is not finished"
+    return eventually(
+        lambda: (found := hdms.file(number))["state"] in FINAL and found, seconds, 0.1, message=message
+    )
+
+
+def send(hdms, *arguments):
+    answer = hdms.upload(*arguments)
+    assert answer.status == 202, answer
+    return answer.json()["id"]
+
+
+def test_the_worker_is_connected(hdms):
+    result = hdms.stack.execute("file-worker", *worker_health(hdms), check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert hdms.check("file-service", "broker")["ok"]
+
+
+def worker_health(hdms):
+    python = "python"
+    if hdms.stack.kind == "native":
+        python = hdms.stack.stack.python
+    return python, "-m", "hdms_common.worker_health", "file_service"
+
+
+def test_an_upload_is_queued_scanned_and_done(hdms):
+    found = finished(hdms, send(hdms, "note.txt", b"nothing bad"))
+    assert found["state"] == "done"
+
+
+def test_the_test_virus_is_found(hdms):
+    assert finished(hdms, send(hdms, "eicar.com", EICAR))["state"] == "infected"
+
+
+def test_a_picture_is_converted(hdms):
+    found = finished(hdms, send(hdms, "dot.png", picture(), "image/png"))
+    assert found["state"] == "done", found
+
+
+def test_a_restarted_worker_reconnects_and_works_on(hdms):
+    hdms.stack.restart("file-worker")
+    assert finished(hdms, send(hdms, "after.txt", b"after the restart"))["state"] == "done"
+
+
+def test_no_task_is_lost_when_the_worker_is_killed_amid_them(hdms):
+    numbers = [send(hdms, f"{index}.txt", b"x" * 1000) for index in range(20)]
+    hdms.stack.kill("file-worker")
+    numbers += [send(hdms, f"late-{index}.txt", b"y" * 1000) for index in range(20)]
+    hdms.stack.start("file-worker")
+    states = {finished(hdms, number, 150)["state"] for number in numbers}
+    assert states == {"done"}
+
+
+def test_no_task_is_lost_when_redis_restarts_amid_them(hdms):
+    numbers = [send(hdms, f"{index}.txt", b"x" * 1000) for index in range(10)]
+    hdms.stack.restart("redis")
+    hdms.wait_connected(services=["file-service"])
+    numbers += [send(hdms, f"late-{index}.txt", b"y" * 1000) for index in range(10)]
+    states = {finished(hdms, number, 150)["state"] for number in numbers}
+    assert states == {"done"}
