@@ -11,6 +11,7 @@ import pytest
 from docker_stack import CONTAINERS
 from environment import ROOT, Environment
 from hdms import Hdms
+
 from support.polling import eventually
 
 COMPOSE = ROOT / "compose"
@@ -73,7 +74,9 @@ def test_ready_sooner_on_engine_26_with_start_interval(engine, images, compose_v
 
 def hand_over_images(engine, newer, images):
     names = [images[f"{name}_IMAGE"] for name in ("POSTGRES", "REDIS", "SIDECAR", "PGBOUNCER", "SERVICES")]
-    with subprocess.Popen(["docker", "save", *names], env=engine.environment, stdout=subprocess.PIPE) as saved:
+    with subprocess.Popen(
+        ["docker", "save", *names], env=engine.environment, stdout=subprocess.PIPE
+    ) as saved:
         newer.run("load", "--quiet", stdin=saved.stdout)
 
 
