@@ -44,8 +44,10 @@ def test_reconnected_within_5_seconds_of_a_restart(hdms, table, name):
 
 @pytest.mark.timeout(400)
 def test_time_to_ready_with_the_shipped_health_checks(engine, images, table, hdms):
-    """Engine 20 asks for health each 30 s only, and what waits for what waits as long; test_newer_engine.py has
-    the time with the override for newer engines."""
+    """Engine 20 asks for health each 30 s only, and what waits for what waits as long.
+
+    test_newer_engine.py has the time with the override for newer engines.
+    """
     if engine is None:
         pytest.skip("needs an engine")
     stack = DockerStack(engine, Environment(**images, POSTGRES_PASSWORD="x"), ["docker-compose.yml"])
