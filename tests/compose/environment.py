@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import tempfile
 
+from compose.native.settings import read_env
 from engine import PROJECT
 
-from compose.native.settings import read_env
 from support.processes import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -7,11 +7,11 @@ import subprocess
 import threading
 import time
 
-from environment import ROOT
-
 from compose.native import postgres
 from compose.native.settings import Ports
 from compose.native.stack import Stack
+from environment import ROOT
+
 from support.polling import eventually
 from support.processes import free_port
 from support.sidecar import binary

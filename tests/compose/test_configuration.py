@@ -6,9 +6,8 @@ import subprocess
 import tempfile
 
 import pytest
-from environment import ROOT
-
 from compose.native.settings import read_env
+from environment import ROOT
 
 COMPOSE = ROOT / "compose"
 FILES = ("docker-compose.yml", "docker-compose.prod.yml", "docker-compose.engine25.yml")
