@@ -50,10 +50,15 @@ class Hdms:
         (found,) = [each for each in self.health(service).json()["checks"] if each["name"] == name]
         return found
 
-    def expect_log(self, name, pattern, seconds=40, since=0):
-        """The log line that an event must produce; returns it."""
+    def expect_log(self, name, pattern, seconds=40, since=0, asking=lambda: None):
+        """The log line that an event must produce; returns it. asking(): what makes a process notice."""
+
+        def look():
+            asking()
+            return re.search(f"^.*(?:{pattern}).*$", self.stack.logs(name)[since:], re.MULTILINE)
+
         found = eventually(
-            lambda: re.search(f"^.*(?:{pattern}).*$", self.stack.logs(name)[since:], re.MULTILINE),
+            look,
             seconds,
             0.2,
             message=f"{name} logged nothing like /{pattern}/:\n{self.stack.tail(name)}",
