@@ -26,7 +26,7 @@ from support.sidecar import binary  # noqa: E402
 # Short enough to be waited for, long enough to be noticed.
 TEST_VALUES = {
     "POSTGRES_PASSWORD": "test-secret",
-    "PGBOUNCER_QUERY_WAIT_TIMEOUT": "3",
+    "PGBOUNCER_QUERY_WAIT_TIMEOUT": "2",
     "REDIS_PASSWORD": "p@ss/w%rd",
 }
 chosen = {}
