@@ -3,6 +3,8 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <limits>
 
 #include "sidecar/cli/broker_commands.hpp"
 #include "sidecar/cli/json_view.hpp"
@@ -27,6 +29,12 @@ void agree(const invocation& call, const std::string& question) {
     bad_usage(question + " Nobody can be asked here; --yes agrees");
 }
 
+// What goes into the audit log beside who and when.
+json::object with_reason(const invocation& call, json::object body = {}) {
+    if (const auto reason = call.value("--reason")) body["reason"] = *reason;
+    return body;
+}
+
 std::string messages_text(double count) {
     const auto whole = static_cast<std::int64_t>(count);
     return count_text(whole) + (whole == 1 ? " message" : " messages");
@@ -38,8 +46,18 @@ int report(const invocation& call, const json::value& answer, const std::string&
         return exit_status::good;
     }
     std::string text = line;
+    const json::value* undos = member(answer, "undos");
     if (const json::value* undo = member(answer, "undo"))
         text += "; back with: sidecar undo " + cell_of(*undo, {"", "", shown_as::text}).text;
+    else if (undos != nullptr && undos->is_array() && !undos->get_array().empty())
+        text += "; back with: sidecar undo ID, one of those that sidecar undo lists";
+    if (const double marked = number_of(answer, "marked"); marked > 0)
+        text += "\n" + messages_text(marked) + " of them too deep to be touched now: it happens at delivery";
+    if (const json::value* gone = member(answer, "gone");
+        gone != nullptr && gone->is_array() && !gone->get_array().empty())
+        text += "\n" + messages_text(static_cast<double>(gone->get_array().size())) + " had gone meanwhile";
+    if (const double back = number_of(answer, "given_back"); back > 0)
+        text += "; " + messages_text(back) + " that had been put aside came back";
     print_text(text + "\n");
     if (const std::string note = text_of(answer, "note"); !note.empty()) print_text(shown(note) + "\n");
     return exit_status::good;
@@ -57,6 +75,7 @@ struct counted_change {
 int change_counted(const invocation& call, counted_change change) {
     constexpr int attempts_max = 20;  // a busy queue's count is another one each time
     const api_client client = client_of(call);
+    change.body = with_reason(call, std::move(change.body));
     const auto expected = number_option(call, "--expect", 0, std::numeric_limits<std::int64_t>::max());
     if (expected) change.body["expect"] = *expected;
     api_answer answer = client.call("POST", change.path, change.body);
@@ -65,7 +84,7 @@ int change_counted(const invocation& call, counted_change change) {
         if (count == nullptr || !count->is_number()) break;
         const std::string question =
             change.verb + " " + messages_text(count->to_number<double>()) + change.where + "?";
-        agree(call, question);
+        if (count->to_number<double>() > 0) agree(call, question);
         change.body["expect"] = *count;
         answer = client.call("POST", change.path, change.body);
     }
@@ -82,8 +101,10 @@ struct message_change {
 };
 
 // Each tag by itself: what fails for one does not keep the others from it.
-int change_tags(const invocation& call, const message_change& change) {
+int change_tags(const invocation& call, message_change change) {
     const api_client client = client_of(call);
+    change.body = with_reason(call, std::move(change.body));
+    if (call.has("--force")) change.body["force"] = true;
     if (change.action == "delete")
         agree(call, change.verb + " " + messages_text(static_cast<double>(call.words().size())) + "?");
     int status = exit_status::good;
@@ -107,20 +128,50 @@ int change_tags(const invocation& call, const message_change& change) {
     return status;
 }
 
+json::object filter_of(const invocation& call) {
+    json::object filter;
+    for (const std::string_view option : {"task", "id", "text"})
+        if (const auto value = call.value("--" + std::string(option))) filter[option] = *value;
+    return filter;
+}
+
 int change_messages(const invocation& call, message_change change) {
     const auto queue = call.value("--queue");
     if (queue.has_value() == !call.words().empty())
         bad_usage("either TAGs or --queue QUEUE are needed, and not both");
     if (!queue) {
-        for (const std::string_view option : {"--task", "--text", "--expect"})
+        for (const std::string_view option : {"--task", "--id", "--text", "--expect"})
             if (call.has(option)) bad_usage(std::string(option) + " belongs to --queue");
-        return change_tags(call, change);
+        return change_tags(call, std::move(change));
     }
-    for (const std::string_view option : {"task", "text"})
-        if (const auto value = call.value("--" + std::string(option))) change.body[option] = *value;
+    change.body["filter"] = filter_of(call);
     return change_counted(call,
                           {"/queues/" + percent_encoded(*queue) + "/" + std::string(change.action),
                            std::move(change.body), change.verb, change.done, " of queue " + shown(*queue)});
+}
+
+// Dead letters and what was put aside: the tags that are named, what matches, or all.
+int change_aside(const invocation& call, std::string_view what) {
+    const bool requeues = call.has("--requeue");
+    if (!requeues && !call.has("--delete")) return list_aside(call, what);
+    if (requeues == call.has("--delete")) bad_usage("either --requeue or --delete");
+    if (call.words().empty()) bad_usage("whose? A QUEUE is needed");
+    counted_change change;
+    change.path =
+        "/" + std::string(what) + "/" + percent_encoded(call.word(0)) + (requeues ? "/requeue" : "/delete");
+    change.verb = requeues ? "Requeue" : "Delete";
+    change.done = requeues ? "requeued" : "deleted";
+    change.where = " of queue " + shown(call.word(0));
+    if (const auto target = call.value("--to")) change.body["to"] = *target;
+    if (call.words().size() > 1) {
+        json::array tags;
+        for (std::size_t place = 1; place < call.words().size(); ++place)
+            tags.emplace_back(call.words()[place]);
+        change.body["tags"] = std::move(tags);
+    } else {
+        change.body["filter"] = filter_of(call);
+    }
+    return change_counted(call, std::move(change));
 }
 
 // The path of a queue or of a task name, and its name for people.
@@ -133,7 +184,7 @@ std::pair<std::string, std::string> subject_of(const invocation& call, std::size
 
 int steer(const invocation& call, std::string_view action, const std::string& done) {
     const auto [path, name] = subject_of(call, 1);
-    const json::value answer = client_of(call).post(path + "/" + std::string(action), json::object());
+    const json::value answer = client_of(call).post(path + "/" + std::string(action), with_reason(call));
     return report(call, answer, name + " " + done);
 }
 
@@ -153,7 +204,8 @@ int run_rate(const invocation& call) {
     const auto [path, name] = subject_of(call, 2);
     const std::string rate = call.words().back();
     if (rate == "off") {
-        const json::value answer = client_of(call).post(path + "/rate", json::object{{"rate", nullptr}});
+        const json::value answer =
+            client_of(call).post(path + "/rate", with_reason(call, {{"rate", nullptr}}));
         return report(call, answer, name + " has no rate any more");
     }
     std::size_t end = 0;
@@ -168,7 +220,7 @@ int run_rate(const invocation& call) {
     if (end == 0 || seconds == 0 || !(per_second > 0) || per_second > 1e9)
         bad_usage("the rate " + shown(rate) + " is none: 10, 10/s, 30/m, 100/h or off are meant");
     const json::value answer =
-        client_of(call).post(path + "/rate", json::object{{"rate", per_second / seconds}});
+        client_of(call).post(path + "/rate", with_reason(call, {{"rate", per_second / seconds}}));
     return report(call, answer, name + " gives at most " + shown(rate));
 }
 
@@ -181,7 +233,7 @@ int run_move(const invocation& call) {
 int run_requeue(const invocation& call) {
     const bool front = call.has("--front");
     json::object body;
-    if (front) body["front"] = true;
+    if (front) body["end"] = "head";
     return change_messages(call,
                            {"requeue", "Requeue", front ? "put to the front" : "requeued", std::move(body)});
 }
@@ -191,17 +243,47 @@ int run_delete(const invocation& call) {
         if (!call.words().empty() || call.has("--queue")) bad_usage("--delete-queue stands alone");
         return change_counted(call, {"/queues/" + percent_encoded(*queue) + "/delete-queue",
                                      {},
-                                     "Delete the queue " + shown(*queue) + " with",
-                                     "deleted with the queue",
-                                     ""});
+                                     "Delete",
+                                     "deleted",
+                                     " and with them the queue " + shown(*queue)});
     }
     return change_messages(call, {"delete", "Delete", "deleted", {}});
 }
 
+int run_dead(const invocation& call) {
+    return change_aside(call, "dead");
+}
+
+int run_held(const invocation& call) {
+    return change_aside(call, "held");
+}
+
 int run_restore(const invocation& call) {
     agree(call, "Restore " + messages_text(static_cast<double>(call.words().size())) +
-                    "? What runs already runs a second time then.");
+                    "? What a worker runs now runs a second time.");
     return change_tags(call, {"restore", "Restore", "restored", {}});
+}
+
+// The same message with other arguments, headers, queue or priority, under a new tag; the old one goes.
+int run_edit(const invocation& call) {
+    json::object body;
+    const auto parsed = [&](std::string_view option) {
+        boost::system::error_code ec;
+        json::value value = json::parse(*call.value(option), ec);
+        if (ec) bad_usage(std::string(option) + " is no JSON: " + ec.message());
+        return value;
+    };
+    if (call.has("--args")) body["args"] = parsed("--args");
+    if (call.has("--kwargs")) body["kwargs"] = parsed("--kwargs");
+    if (call.has("--headers")) body["headers"] = parsed("--headers");
+    if (const auto target = call.value("--to")) body["to"] = *target;
+    if (const auto priority = number_option(call, "--priority", 0, 9)) body["priority"] = *priority;
+    if (call.has("--front")) body["end"] = "head";
+    if (body.empty())
+        bad_usage("nothing to change is named: --args, --kwargs, --headers, --to or --priority");
+    const json::value answer = client_of(call).post("/messages/" + percent_encoded(call.word(0)) + "/edit",
+                                                    with_reason(call, std::move(body)));
+    return report(call, answer, "sent again as " + shown(text_of(answer, "tag")));
 }
 
 int run_purge(const invocation& call) {
@@ -209,69 +291,6 @@ int run_purge(const invocation& call) {
     return change_counted(
         call,
         {"/queues/" + percent_encoded(queue) + "/purge", {}, "Purge", "purged", " of queue " + shown(queue)});
-}
-
-int run_undo(const invocation& call) {
-    if (!call.words().empty()) {
-        const json::value answer =
-            client_of(call).post("/trash/" + percent_encoded(call.word(0)) + "/undo", json::object());
-        return report(call, answer, messages_text(number_of(answer, "changed")) + " brought back");
-    }
-    static constexpr std::array columns{
-        member_column{"ID", "id"},
-        member_column{"WHEN", "at", shown_as::moment},
-        member_column{"WHAT", "action"},
-        member_column{"QUEUE", "queue", shown_as::text, cell_width::may_shrink},
-        member_column{"TASK", "task", shown_as::text, cell_width::may_shrink},
-        member_column{"COUNT", "count", shown_as::count},
-        member_column{"KEPT FOR", "kept_seconds", shown_as::duration},
-    };
-    return show(
-        call, [](const api_client& client) { return client.get("/trash"); },
-        [](const json::value& answer) {
-            const text_table table = table_of(items_of(answer), columns);
-            return table.empty() ? "The trash is empty.\n" : table.text(table_width());
-        });
-}
-
-int run_revoke(const invocation& call) {
-    const bool remove = call.has("--remove");
-    if (call.has("--list")) {
-        static constexpr std::array columns{member_column{"KIND", "kind"}, member_column{"VALUE", "value"},
-                                            member_column{"SINCE", "at", shown_as::moment}};
-        return show(
-            call, [](const api_client& client) { return client.get("/revoked"); },
-            [](const json::value& answer) {
-                const text_table table = table_of(items_of(answer), columns);
-                return table.empty() ? "Nothing is revoked.\n" : table.text(table_width());
-            });
-    }
-    std::vector<std::pair<std::string, json::object>> posts;
-    std::vector<std::string> names;
-    const auto add = [&](const std::string& path, json::object body, const std::string& name) {
-        if (remove) body["remove"] = true;
-        posts.emplace_back(path, std::move(body));
-        names.push_back(name);
-    };
-    for (const std::string& id : call.words())
-        add("/tasks/" + percent_encoded(id) + "/revoke", {}, "task " + shown(id));
-    for (const std::string& name : call.values("--task"))
-        add("/task-types/" + percent_encoded(name) + "/revoke", {}, "every " + shown(name));
-    for (const std::string& stamp : call.values("--stamp")) {
-        const std::size_t equals = stamp.find('=');
-        if (equals == std::string::npos || equals == 0) bad_usage("--stamp NAME=VALUE is meant");
-        add("/revoked", {{"stamp", stamp.substr(0, equals)}, {"value", stamp.substr(equals + 1)}},
-            "what is stamped " + shown(stamp));
-    }
-    if (posts.empty()) bad_usage("an ID, --task NAME or --stamp NAME=VALUE is needed");
-    if (!remove && call.has("--task"))
-        agree(call, "Throw away every message of the named tasks when it is due?");
-    const api_client client = client_of(call);
-    for (std::size_t place = 0; place < posts.size(); ++place) {
-        const json::value answer = client.post(posts[place].first, posts[place].second);
-        report(call, answer, names[place] + (remove ? " is delivered again" : " is revoked"));
-    }
-    return exit_status::good;
 }
 
 }  // namespace sidecar

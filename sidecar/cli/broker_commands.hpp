@@ -42,6 +42,9 @@ int show(const invocation& call, const fetch_function& fetch, const view_functio
 [[noreturn]] void bad_usage(const std::string& line);
 void print_text(const std::string& text);  // to stdout; a reader that is gone ends the command
 
+// Lists what is put aside under /dead or /held, a page.
+int list_aside(const invocation& call, std::string_view what);
+
 // Reads.
 int run_queues(const invocation& call);
 int run_peek(const invocation& call);
@@ -60,6 +63,9 @@ int run_rate(const invocation& call);
 int run_move(const invocation& call);
 int run_requeue(const invocation& call);
 int run_delete(const invocation& call);
+int run_edit(const invocation& call);
+int run_dead(const invocation& call);
+int run_held(const invocation& call);
 int run_restore(const invocation& call);
 int run_purge(const invocation& call);
 int run_undo(const invocation& call);

@@ -74,8 +74,8 @@ constexpr std::array message_facts{
     member_column{"Priority", "priority"},
     member_column{"Position", "position", shown_as::count},
     member_column{"Age", "age_seconds", shown_as::duration},
-    member_column{"ETA", "eta"},
-    member_column{"Expires", "expires"},
+    member_column{"ETA", "eta", shown_as::moment},
+    member_column{"Expires", "expires", shown_as::moment},
     member_column{"Retries", "retries", shown_as::count},
     member_column{"Redelivered", "redelivered", shown_as::flag},
     member_column{"Deliveries", "deliveries", shown_as::count},
@@ -103,11 +103,14 @@ constexpr std::array unacked_columns{
 
 constexpr std::array audit_columns{
     member_column{"WHEN", "at", shown_as::moment},
-    member_column{"WHO", "who", shown_as::text, cell_width::may_shrink},
+    member_column{"BY", "by", shown_as::text, cell_width::may_shrink},
     member_column{"WHAT", "action"},
-    member_column{"ON", "subject", shown_as::text, cell_width::may_shrink},
+    member_column{"QUEUE", "queue", shown_as::text, cell_width::may_shrink},
+    member_column{"TO", "to", shown_as::text, cell_width::may_shrink},
+    member_column{"TAG", "tag"},
     member_column{"COUNT", "count", shown_as::count},
-    member_column{"RESULT", "result", shown_as::text, cell_width::may_shrink},
+    member_column{"REASON", "reason", shown_as::text, cell_width::may_shrink},
+    member_column{"UNDO", "undo"},
 };
 
 std::string limit_of(const invocation& call) {
@@ -126,7 +129,7 @@ std::string page_text(const json::value& answer, std::span<const member_column> 
 
 std::string message_text(const json::value& message) {
     std::string text = facts_of(message, message_facts);
-    for (const std::string_view part : {"args", "kwargs", "embed"}) {
+    for (const std::string_view part : {"args", "kwargs", "embed", "body", "headers", "properties"}) {
         const json::value* value = member(message, part);
         if (value == nullptr) value = member(message, std::string(part) + "repr");
         if (value == nullptr) continue;
@@ -172,7 +175,7 @@ int run_queues(const invocation& call) {
 int run_peek(const invocation& call) {
     const std::string messages = "/queues/" + percent_encoded(call.word(0)) + "/messages";
     if (call.words().size() == 2) {
-        const std::string one = messages + "/" + percent_encoded(call.word(1));
+        const std::string one = "/messages/" + percent_encoded(call.word(1));
         if (call.has("--raw")) {
             const api_answer raw = client_of(call).call(
                 "GET", "/messages/" + percent_encoded(call.word(1)) + "/raw", std::nullopt);
@@ -200,6 +203,16 @@ int search_messages(const invocation& call) {
     return show(
         call, [&](const api_client& client) { return client.get(path); },
         [](const json::value& answer) { return page_text(answer, found_columns, "Nothing found so far."); });
+}
+
+int list_aside(const invocation& call, std::string_view what) {
+    const std::string path = "/" + std::string(what) +
+                             query_of({{"queue", call.word(0)},
+                                       {"limit", limit_of(call)},
+                                       {"cursor", call.value("--cursor").value_or("")}});
+    return show(
+        call, [&](const api_client& client) { return client.get(path); },
+        [](const json::value& answer) { return page_text(answer, found_columns, "There are none."); });
 }
 
 int run_unacked(const invocation& call) {

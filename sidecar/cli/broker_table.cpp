@@ -12,18 +12,21 @@ constexpr option_spec watch{"--watch", "[SECONDS]", "again every 2 s, or as ofte
 constexpr option_spec limit{"--limit", "N", "at most so many", 'n'};
 constexpr option_spec cursor{"--cursor", "CURSOR", "go on where the page before ended"};
 constexpr option_spec expect{"--expect", "N", "refuse unless it is so many; asks for nothing then"};
+constexpr option_spec reason{"--reason", "TEXT", "for the audit log"};
+constexpr option_spec force{"--force", "", "also when the worker that holds it is alive"};
 constexpr option_spec of_task_type{"--task", "NAME", "a task name instead of a queue"};
 
 const std::vector<option_spec> filter_options{
     {"--queue", "QUEUE", "messages of this queue instead of named ones", '\0', word_kind::queue},
     {"--task", "NAME", "only those of this task"},
-    {"--text", "TEXT", "only those whose arguments contain it"},
+    {"--id", "ID", "only those of this task's, root's or group's id"},
+    {"--text", "TEXT", "only those that contain it"},
     expect,
+    reason,
     yes,
 };
 
-std::vector<option_spec> with_filter(option_spec first) {
-    std::vector<option_spec> options{first};
+std::vector<option_spec> with_filter(std::vector<option_spec> options) {
     options.insert(options.end(), filter_options.begin(), filter_options.end());
     return options;
 }
@@ -31,8 +34,27 @@ std::vector<option_spec> with_filter(option_spec first) {
 constexpr std::size_t any_number = 10'000;
 
 constexpr std::string_view filter_details =
-    "Names messages by their tag (sidecar peek shows it), or all of a queue that match a filter. Those of a\n"
-    "filter are counted first, the count is shown, and what does not match it any more is left alone.";
+    "Names messages by their tag (sidecar peek shows it), or those of a queue that match a filter, or\n"
+    "all of it. They are counted first, the count is shown, and another count by then is refused.";
+
+constexpr std::string_view aside_details =
+    "With --requeue or --delete: those of the queue with these tags, those that match a filter, or all.";
+
+std::vector<option_spec> aside_options() {
+    return {
+        {"--requeue", "", "back into their queue"},
+        {"--delete", "", "into the trash"},
+        {"--to", "QUEUE", "with --requeue: into this queue", '\0', word_kind::queue},
+        {"--task", "NAME", "only those of this task"},
+        {"--id", "ID", "only those of this task's, root's or group's id"},
+        {"--text", "TEXT", "only those that contain it"},
+        limit,
+        cursor,
+        expect,
+        reason,
+        yes,
+    };
+}
 
 }  // namespace
 
@@ -144,16 +166,16 @@ std::span<const command_spec> broker_commands() {
          1,
          "QUEUE | --task NAME",
          "",
-         {of_task_type},
+         {of_task_type, reason},
          run_pause},
         {"resume",
-         "End a pause, a drain or a rate",
+         "End a pause or a drain; what was put aside comes back",
          {{"QUEUE", word_kind::queue}},
          0,
          1,
          "QUEUE | --task NAME",
          "",
-         {of_task_type},
+         {of_task_type, reason},
          run_resume},
         {"drain",
          "Let workers finish a queue, put aside what is sent from now on",
@@ -162,7 +184,7 @@ std::span<const command_spec> broker_commands() {
          1,
          "QUEUE",
          "",
-         {},
+         {reason},
          run_drain},
         {"rate",
          "At most so many messages a second from a queue, or of a task name",
@@ -171,7 +193,7 @@ std::span<const command_spec> broker_commands() {
          2,
          "QUEUE RATE | --task NAME RATE",
          "RATE is 10, 10/s, 30/m, 100/h or off.",
-         {of_task_type},
+         {of_task_type, reason},
          run_rate},
         {"move",
          "Put messages into another queue",
@@ -180,7 +202,7 @@ std::span<const command_spec> broker_commands() {
          any_number,
          "TAG... | --queue QUEUE [FILTER]  --to QUEUE",
          filter_details,
-         with_filter({"--to", "QUEUE", "where to", '\0', word_kind::queue}),
+         with_filter({{"--to", "QUEUE", "where to", '\0', word_kind::queue}}),
          run_move},
         {"requeue",
          "Put messages behind all others, or to the front",
@@ -189,8 +211,23 @@ std::span<const command_spec> broker_commands() {
          any_number,
          "TAG... | --queue QUEUE [FILTER]",
          filter_details,
-         with_filter({"--front", "", "to run next instead of last"}),
+         with_filter({{"--front", "", "to run next instead of last"}, force}),
          run_requeue},
+        {"edit",
+         "Replace a message by one with other arguments, headers, queue or priority",
+         {{"TAG"}},
+         1,
+         1,
+         "TAG",
+         "The new one has a tag of its own; what is not named stays as it is.",
+         {{"--args", "JSON", "positional arguments: [1, \"two\"]"},
+          {"--kwargs", "JSON", "keyword arguments: {\"three\": 3}"},
+          {"--headers", "JSON", "headers to set: {\"retries\": 0}"},
+          {"--to", "QUEUE", "another queue", '\0', word_kind::queue},
+          {"--priority", "N", "0 runs first, 9 last"},
+          {"--front", "", "to run next instead of last"},
+          reason},
+         run_edit},
         {"delete",
          "Take messages out; undo brings them back",
          {{"TAG"}},
@@ -198,17 +235,36 @@ std::span<const command_spec> broker_commands() {
          any_number,
          "TAG... | --queue QUEUE [FILTER] | --delete-queue QUEUE",
          filter_details,
-         with_filter({"--delete-queue", "QUEUE", "the queue with all it holds and its bindings", '\0',
-                      word_kind::queue}),
+         with_filter(
+             {force,
+              {"--delete-queue", "QUEUE", "all that waits in it, and its bindings", '\0', word_kind::queue}}),
          run_delete},
+        {"dead",
+         "Dead letters: looked at, given another chance, deleted",
+         {{"QUEUE", word_kind::queue}, {"TAG"}},
+         0,
+         any_number,
+         "[QUEUE [TAG]...]",
+         aside_details,
+         aside_options(),
+         run_dead},
+        {"held",
+         "What drain and paused task names put aside: looked at, given back, deleted",
+         {{"QUEUE", word_kind::queue}, {"TAG"}},
+         0,
+         any_number,
+         "[QUEUE [TAG]...]",
+         aside_details,
+         aside_options(),
+         run_held},
         {"restore",
          "Put a message back that a worker holds",
          {{"TAG"}},
          1,
          any_number,
          "TAG...",
-         "When its worker is alive, the task may run twice.",
-         {yes},
+         "Refused while its worker is alive, unless --force says so: the task would run twice.",
+         {force, reason, yes},
          run_restore},
         {"purge",
          "Empty a queue; undo brings it back",
@@ -216,16 +272,16 @@ std::span<const command_spec> broker_commands() {
          1,
          1,
          "QUEUE",
-         "",
-         {expect, yes},
+         "What workers hold is left to them.",
+         {expect, reason, yes},
          run_purge},
         {"undo",
          "Bring back what was deleted or purged",
          {{"ID", word_kind::trash}},
          0,
-         1,
-         "[ID]",
-         "Without an id: what lies in the trash, and for how long.",
+         any_number,
+         "[ID]...",
+         "Without an id: what lies in the trash.",
          {limit, cursor},
          run_undo},
         {"revoke",
@@ -239,6 +295,7 @@ std::span<const command_spec> broker_commands() {
           {"--stamp", "NAME=VALUE", "tasks with this stamped header"},
           {"--remove", "", "deliver again what was revoked"},
           {"--list", "", "what is revoked"},
+          reason,
           yes},
          run_revoke},
         {"completion",

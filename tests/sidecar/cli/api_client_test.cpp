@@ -61,9 +61,9 @@ TEST_CASE("event_parser: events come whole, wherever the bytes are cut", "[cli][
 }
 
 TEST_CASE("json_view: members become cells, unknown ones a dash", "[cli][json_view]") {
-    const auto item = boost::json::parse(
-        R"({"name":"a\u001b","n":1234,"owner":{"node":null,"at":1.5},"list":["x",2],)"
-        R"("levels":{"0":5,"9":0}})");
+    const auto item =
+        boost::json::parse(R"({"name":"a\u001b","n":1234,"owner":{"node":null,"at":1.5},"list":["x",2],)"
+                           R"("levels":{"0":5,"9":0}})");
     CHECK(cell_of(item, {"", "name"}).text == "a\\x1b");
     CHECK(cell_of(item, {"", "n", shown_as::count}).text == "1,234");
     CHECK(cell_of(item, {"", "owner.node"}).text == "-");
