@@ -1,0 +1,37 @@
+#include "sidecar/control/rule_snapshot.hpp"
+
+#include <algorithm>
+
+namespace sidecar {
+
+using broker::rule_kind;
+
+void add_rules(broker::delivery_rules& into, int db, const broker::rule_book& book) {
+    auto& rules = into.by_db[db];
+    const auto names = [&](rule_kind kind, auto& set) {
+        for (const auto& [subject, value] : book.all(kind)) set.insert(subject);
+    };
+    names(rule_kind::pause, rules.paused);
+    names(rule_kind::drain, rules.draining);
+    names(rule_kind::hold, rules.held_tasks);
+    names(rule_kind::revoke, rules.revoked_ids);
+    names(rule_kind::revoke_task, rules.revoked_tasks);
+    const auto rates = [&](rule_kind kind, auto& table) {
+        for (const auto& [subject, value] : book.all(kind))
+            table[subject] = {value.per_second, std::max(1.0, value.per_second)};
+    };
+    rates(rule_kind::rate, rules.queue_rates);
+    rates(rule_kind::task_rate, rules.task_rates);
+    for (const auto& [subject, value] : book.all(rule_kind::revoke_stamp)) {
+        const std::size_t sign = subject.find('=');
+        if (sign != std::string::npos)
+            rules.revoked_stamps.emplace_back(subject.substr(0, sign), subject.substr(sign + 1));
+    }
+    for (const auto& [tag, value] : book.all(rule_kind::mark)) {
+        const auto action = value.target.empty() ? broker::delivery_mark::action::deleted
+                                                 : broker::delivery_mark::action::moved;
+        rules.marks[tag] = {action, value.target};
+    }
+}
+
+}  // namespace sidecar
