@@ -1,11 +1,28 @@
 #include "sidecar/control/broker_control.hpp"
 
+#include "broker/wire_note.hpp"
+#include "sidecar/control/rule_snapshot.hpp"
+
 namespace sidecar {
+
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+constexpr std::int64_t near_end_elements = 256;  // of a list with marks that are looked at each second
+
+broker::operations_limits limits_of(const broker_settings& settings) {
+    broker::operations_limits limits;
+    limits.trash_ttl_ms = settings.trash_ttl.count();
+    return limits;
+}
+
+}  // namespace
 
 broker_control::broker_control(broker_settings settings, broker_hooks hooks)
     : settings_(std::move(settings)), hooks_(std::move(hooks)) {
     for (const int db : settings_.dbs)
-        desks_[db] = std::make_unique<broker_desk>(db, [this, db] { return hooks_.connect(db); });
+        desks_[db] = std::make_unique<broker_desk>(
+            db, [this, db] { return hooks_.connect(db); }, hooks_.random_id, limits_of(settings_));
 }
 
 broker_control::~broker_control() {
@@ -13,8 +30,8 @@ broker_control::~broker_control() {
 }
 
 void broker_control::start() {
-    thread_.start(
-        {[this](std::string_view batch) { on_batch(batch); }, [this] { on_gap(); }, [this] { on_tick(); }});
+    thread_.start({[this](std::string_view batch) { on_batch(batch); }, [this] { on_gap(); },
+                   [this] { on_tick(); }});
 }
 
 void broker_control::stop() {
@@ -34,12 +51,65 @@ broker::broker_layout broker_control::layout_of(int, const std::string& prefix) 
     return layout;
 }
 
-void broker_control::on_batch(std::string_view) {}
+void broker_control::on_batch(std::string_view batch) {
+    broker::note_reader reader(batch);
+    broker::wire_note note;
+    while (reader.next(note)) {
+        // A mark is over once the shard that delivered has carried it out.
+        if (note.kind != broker::wire_kind::withheld) continue;
+        broker_desk* where = desk(note.db);
+        if (where == nullptr || (note.extra != "deleted" && note.extra != "moved")) continue;
+        const std::string tag = broker::tag_of(note.text);
+        if (where->rules.find(broker::rule_kind::mark, tag) != nullptr)
+            (void)where->rules.clear(broker::rule_kind::mark, tag);
+    }
+}
 
 void broker_control::on_gap() {}
 
+bool broker_control::push_rules() {
+    auto rules = std::make_shared<broker::delivery_rules>();
+    for (const auto& [db, each] : desks_) add_rules(*rules, db, each->rules);
+    return hooks_.push_rules(std::move(rules));
+}
+
 void broker_control::on_tick() {
     for (auto& [db, each] : desks_) each->catalog.step();
+    if (now_us() - second_us_ < second_us) return;
+    second_us_ = now_us();
+    for (auto& [db, each] : desks_) every_second(*each);
+}
+
+void broker_control::every_second(broker_desk& desk) {
+    desk.rules.expire(static_cast<double>(now_us()) / 1e6);
+    if (desk.rules.refresh()) push_rules();
+    desk.operations.expire_trash(now_us());
+    carry_out_marks(desk);
+}
+
+void broker_control::carry_out_marks(broker_desk& desk) {
+    std::set<std::string> lists;
+    for (const auto& [tag, mark] : desk.rules.all(broker::rule_kind::mark)) lists.insert(mark.list);
+    for (const auto& list : lists) carry_out_marks(desk, list);
+}
+
+// What has come near the end where it would be delivered is done there and then.
+void broker_control::carry_out_marks(broker_desk& desk, const std::string& list) {
+    const auto reply = desk.redis.call({"LRANGE", list, std::to_string(-near_end_elements), "-1"});
+    for (std::size_t i = 0; i < reply.items.size(); ++i) {
+        broker::listed_message message;
+        message.element = reply.items[i].text;
+        message.tag = broker::tag_of(message.element);
+        message.key = list;
+        message.position = static_cast<std::int64_t>(reply.items.size() - i);
+        const broker::rule* mark = desk.rules.find(broker::rule_kind::mark, message.tag);
+        if (mark == nullptr) continue;
+        const std::string target = mark->target;
+        const auto done =
+            desk.operations.carry_out(message, target.empty() ? std::string() : message.element, target);
+        if (done.outcome == broker::change_outcome::done)
+            (void)desk.rules.clear(broker::rule_kind::mark, message.tag);
+    }
 }
 
 }  // namespace sidecar

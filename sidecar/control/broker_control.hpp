@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sidecar/config/config.hpp"
+#include "broker/delivery_rules.hpp"
 #include "sidecar/control/broker_desk.hpp"
 #include "sidecar/control/control_thread.hpp"
 #include "sidecar/http/event_queue.hpp"
@@ -19,6 +20,9 @@ struct broker_hooks {  // what it needs of the rest of the process; callable fro
     // A connected descriptor whose other end serves this db with all rights; -1 when there is none.
     std::function<int(int db)> connect;
     std::function<std::int64_t()> unix_us;
+    std::function<std::string()> random_id;
+    // Hands the rules to every shard; false when not all of them had them in time.
+    std::function<bool(std::shared_ptr<const broker::delivery_rules>)> push_rules;
 };
 
 class broker_control {
@@ -43,16 +47,23 @@ public:
     [[nodiscard]] const broker_settings& settings() const { return settings_; }
     [[nodiscard]] std::int64_t now_us() const { return hooks_.unix_us(); }
     [[nodiscard]] event_hub& events() { return events_; }
+    [[nodiscard]] std::string random_id() const { return hooks_.random_id(); }
+    // After a change of rules: true once every shard applies them.
+    bool push_rules();
 
 private:
     void on_batch(std::string_view batch);
     void on_gap();
     void on_tick();
+    void every_second(broker_desk& desk);
+    void carry_out_marks(broker_desk& desk);
+    void carry_out_marks(broker_desk& desk, const std::string& list);
 
     const broker_settings settings_;
     const broker_hooks hooks_;
     std::map<int, std::unique_ptr<broker_desk>> desks_;
     event_hub events_;
+    std::int64_t second_us_ = 0;
     control_thread thread_;  // last: it uses all the others
 };
 

@@ -1,15 +1,81 @@
 #include "sidecar/http/broker_json.hpp"
 
+#include "broker/glance.hpp"
+
 namespace sidecar {
 
-json::object message_json(const broker_call&, const broker::listed_message& message, bool) {
+namespace {
+
+// Of what is read without its body, in the names that as_json uses.
+json::object head_json(std::string_view element) {
+    const bool long_one = element.size() > broker::glance_whole_max;
+    const auto tail = long_one ? element.substr(element.size() - broker::glance_tail_bytes) : element;
+    const auto seen = broker::glance(tail, element.size());
     json::object item;
-    item["tag"] = json_text(message.tag);
+    if (!seen) return item;
+    const auto& head = seen->head;
+    const auto text = [&](std::string_view name, const std::string& value) {
+        item[json::string_view(name.data(), name.size())] =
+            value.empty() ? json::value(nullptr) : json::value(json_text(value));
+    };
+    text("tag", head.tag);
+    text("id", head.id);
+    text("task", head.task);
+    text("root_id", head.root_id);
+    text("parent_id", head.parent_id);
+    text("group_id", head.group_id);
+    text("eta", head.eta);
+    text("expires", head.expires);
+    text("argsrepr", head.argsrepr);
+    text("kwargsrepr", head.kwargsrepr);
+    text("origin", head.origin);
+    text("content_type", head.content_type);
+    item["retries"] = head.retries;
+    item["redelivered"] = head.redelivered;
+    return item;
+}
+
+}  // namespace
+
+json::value next_json(const std::optional<std::string>& next) {
+    return next ? json::value(json_text(*next)) : json::value(nullptr);
+}
+
+json::object page_json(json::array items, const std::optional<std::string>& next) {
+    json::object body{{"items", std::move(items)}};
+    body["next"] = next_json(next);
+    return body;
+}
+
+json::object message_json(const broker_call& call, std::string_view element, std::uint64_t size,
+                          body_view view) {
+    json::object item = view == body_view::decoded
+                            ? as_json(broker::decode(element, call.control().decoding()))
+                            : head_json(element);
+    if (!item.contains("tag")) item["tag"] = nullptr;
+    item["size_bytes"] = size;
+    return item;
+}
+
+json::object message_json(const broker_call& call, const broker::listed_message& message, body_view view) {
+    json::object item = message_json(call, message.element, message.element.size(), view);
     item["queue"] = json_text(message.queue);
     item["priority"] = message.step;
     item["position"] = message.position;
-    item["size"] = message.element.size();
     return item;
+}
+
+json::object unacked_json(const broker_call& call, const broker::unacked_item& item, body_view view) {
+    json::object shown;
+    if (const auto entry = broker::read_unacked(item.value); entry && !item.value.empty()) {
+        shown = message_json(call, entry->element, item.size, view);
+        shown["exchange"] = json_text(entry->exchange);
+        shown["queue"] = json_text(entry->routing_key);
+    }
+    shown["tag"] = json_text(item.tag);
+    shown["size_bytes"] = item.size;
+    shown["taken_at"] = item.taken_at;
+    return shown;
 }
 
 }  // namespace sidecar

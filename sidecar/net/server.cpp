@@ -100,6 +100,11 @@ std::string random_hex() {
     return out;
 }
 
+template <class Core>
+void hand_rules(Core& core, const std::shared_ptr<const broker::delivery_rules>& rules) {
+    if constexpr (requires { core.set_delivery_rules(rules); }) core.set_delivery_rules(rules);
+}
+
 class server {
 public:
     server(const config& settings, const std::vector<std::string>& args) : settings_(settings), args_(args) {}
@@ -198,6 +203,14 @@ private:
         hooks.unix_us = [] {
             const auto now = std::chrono::system_clock::now().time_since_epoch();
             return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+        };
+        hooks.random_id = random_hex;
+        hooks.push_rules = [this](const std::shared_ptr<const broker::delivery_rules>& rules) {
+            const auto taken = ask_shards<bool>([rules](shard_core& core) {
+                hand_rules(core, rules);
+                return true;
+            });
+            return taken.size() == shards_.size();
         };
         broker_ = std::make_unique<broker_control>(settings_.broker, std::move(hooks));
         process_.broker_notes = [this](std::string batch) { broker_->take_notes(std::move(batch)); };
