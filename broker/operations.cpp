@@ -161,7 +161,8 @@ change_result operations::mark(const listed_message& message, const std::string&
                                const change_author& author) {
     if (keep && !trash_has_room())
         return {change_outcome::failed, 0, {}, "the trash is full; wait for its entries to expire"};
-    json::object about{{"queue", as_latin1(message.queue)}, {"tag", as_latin1(message.tag)}, {"marked", true}};
+    json::object about{
+        {"queue", as_latin1(message.queue)}, {"tag", as_latin1(message.tag)}, {"marked", true}};
     const std::string id = keep ? random_id_() : std::string();
     if (keep) about["undo"] = id;
     json::object kept = about;
@@ -170,13 +171,12 @@ change_result operations::mark(const listed_message& message, const std::string&
     kept["rule"] = as_latin1(rule_field);
     kept["by"] = author.by;
     kept["at"] = static_cast<double>(author.now_us) / 1e6;
-    const auto reply =
-        run(scripts::mark,
-            {message.key, own_key("trash"), own_key("trash_index"), own_key("rules"), own_key("rules_version"),
-             own_key("audit")},
-            {message.element, std::to_string(message.position), id,
-             keep ? trash_text(kept, message.element) : std::string(), deadline_ms(author), rule_field,
-             rule_text, audit_text(action, about, author)});
+    const auto reply = run(scripts::mark,
+                           {message.key, own_key("trash"), own_key("trash_index"), own_key("rules"),
+                            own_key("rules_version"), own_key("audit")},
+                           {message.element, std::to_string(message.position), id,
+                            keep ? trash_text(kept, message.element) : std::string(), deadline_ms(author),
+                            rule_field, rule_text, audit_text(action, about, author)});
     if (reply.items.empty()) return failure(reply);
     if (reply.items[0].integer == 0) return {change_outcome::gone, 0, {}, {}};
     return {change_outcome::marked, 1, id, {}};
@@ -299,7 +299,8 @@ change_result operations::undo(const std::string& id, const change_author& autho
     const std::string key = from_latin1(text_of(what->about, "key"));
     if (text_of(what->about, "kind") == "marked") {
         // Still in its place, unless the mark has been carried out.
-        const auto unmarked = redis_.call({"HDEL", own_key("rules"), from_latin1(text_of(what->about, "rule"))});
+        const auto unmarked =
+            redis_.call({"HDEL", own_key("rules"), from_latin1(text_of(what->about, "rule"))});
         if (unmarked.integer == 1) {
             const std::vector<redis_command> forget{{"INCR", own_key("rules_version")},
                                                     {"HDEL", own_key("trash"), id},

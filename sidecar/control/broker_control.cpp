@@ -10,6 +10,21 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t near_end_elements = 256;  // of a list with marks that are looked at each second
 
+broker::observer_limits observer_limits_of(const broker_settings& settings) {
+    broker::observer_limits limits;
+    limits.orphan_after_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(settings.orphan_after).count();
+    return limits;
+}
+
+// What was given when it was started was checked then.
+broker::masking mask_of(const broker_settings& settings) {
+    std::vector<std::string> patterns = settings.mask;
+    if (patterns.empty()) patterns.emplace_back(broker::default_mask);
+    std::string error;
+    return broker::masking::make(patterns, error).value_or(broker::masking());
+}
+
 broker::operations_limits limits_of(const broker_settings& settings) {
     broker::operations_limits limits;
     limits.trash_ttl_ms = settings.trash_ttl.count();
@@ -19,7 +34,13 @@ broker::operations_limits limits_of(const broker_settings& settings) {
 }  // namespace
 
 broker_control::broker_control(broker_settings settings, broker_hooks hooks)
-    : settings_(std::move(settings)), hooks_(std::move(hooks)) {
+    : settings_(std::move(settings)),
+      hooks_(std::move(hooks)),
+      observer_(observer_limits_of(settings_)),
+      mask_(mask_of(settings_)) {
+    observer_.set_event_sink([this](const broker::broker_id&, std::string_view type, std::string_view json) {
+        if (events_.listened()) events_.publish(type, json);
+    });
     for (const int db : settings_.dbs)
         desks_[db] = std::make_unique<broker_desk>(
             db, [this, db] { return hooks_.connect(db); }, hooks_.random_id, limits_of(settings_));
@@ -30,8 +51,8 @@ broker_control::~broker_control() {
 }
 
 void broker_control::start() {
-    thread_.start({[this](std::string_view batch) { on_batch(batch); }, [this] { on_gap(); },
-                   [this] { on_tick(); }});
+    thread_.start(
+        {[this](std::string_view batch) { on_batch(batch); }, [this] { on_gap(); }, [this] { on_tick(); }});
 }
 
 void broker_control::stop() {
@@ -43,29 +64,40 @@ broker_desk* broker_control::desk(int db) {
     return it == desks_.end() ? nullptr : it->second.get();
 }
 
-broker::broker_layout broker_control::layout_of(int, const std::string& prefix) const {
+broker::broker_layout broker_control::layout_of(int db, const std::string& prefix) const {
+    const broker::broker_id id{static_cast<std::uint8_t>(db), prefix};
     broker::broker_layout layout;
     layout.prefix = prefix;
-    layout.unacked = prefix + "unacked";
-    layout.unacked_index = prefix + "unacked_index";
+    const auto namings = observer_.namings(id);
+    if (!namings.empty()) {
+        layout.separator = namings.front().separator;
+        layout.steps = namings.front().steps;
+    }
+    layout.unacked = observer_.unacked_key(id);
+    layout.unacked_index = observer_.unacked_index_key(id);
     return layout;
 }
 
 void broker_control::on_batch(std::string_view batch) {
     broker::note_reader reader(batch);
     broker::wire_note note;
-    while (reader.next(note)) {
-        // A mark is over once the shard that delivered has carried it out.
-        if (note.kind != broker::wire_kind::withheld) continue;
-        broker_desk* where = desk(note.db);
-        if (where == nullptr || (note.extra != "deleted" && note.extra != "moved")) continue;
-        const std::string tag = broker::tag_of(note.text);
-        if (where->rules.find(broker::rule_kind::mark, tag) != nullptr)
-            (void)where->rules.clear(broker::rule_kind::mark, tag);
-    }
+    while (reader.next(note)) on_note(note);
 }
 
-void broker_control::on_gap() {}
+void broker_control::on_note(const broker::wire_note& note) {
+    observer_.on_note(note);
+    // A mark is over once the shard that delivered has carried it out.
+    if (note.kind != broker::wire_kind::withheld) return;
+    broker_desk* where = desk(note.db);
+    if (where == nullptr || (note.extra != "deleted" && note.extra != "moved")) return;
+    const std::string tag = broker::tag_of(note.text);
+    if (where->rules.find(broker::rule_kind::mark, tag) != nullptr)
+        (void)where->rules.clear(broker::rule_kind::mark, tag);
+}
+
+void broker_control::on_gap() {
+    observer_.on_gap(now_us());
+}
 
 bool broker_control::push_rules() {
     auto rules = std::make_shared<broker::delivery_rules>();
@@ -77,6 +109,7 @@ void broker_control::on_tick() {
     for (auto& [db, each] : desks_) each->catalog.step();
     if (now_us() - second_us_ < second_us) return;
     second_us_ = now_us();
+    observer_.tick(second_us_);
     for (auto& [db, each] : desks_) every_second(*each);
 }
 
@@ -85,6 +118,11 @@ void broker_control::every_second(broker_desk& desk) {
     if (desk.rules.refresh()) push_rules();
     desk.operations.expire_trash(now_us());
     carry_out_marks(desk);
+    const auto db = static_cast<std::uint8_t>(desk.db);
+    if (!desk.store.loaded()) (void)desk.store.load(observer_, desk.redis, now_us());
+    // What outlives the process lies in the first db alone: tags are unique over all.
+    if (&desk == desks_.begin()->second.get()) desk.store.save(observer_, desk.redis, now_us());
+    desk.store.measure(observer_, db, desk.redis, now_us());
 }
 
 void broker_control::carry_out_marks(broker_desk& desk) {

@@ -8,8 +8,11 @@
 #include <memory>
 #include <string>
 
-#include "sidecar/config/config.hpp"
+#include "broker/decode.hpp"
 #include "broker/delivery_rules.hpp"
+#include "broker/masking.hpp"
+#include "broker/observer.hpp"
+#include "sidecar/config/config.hpp"
 #include "sidecar/control/broker_desk.hpp"
 #include "sidecar/control/control_thread.hpp"
 #include "sidecar/http/event_queue.hpp"
@@ -47,6 +50,8 @@ public:
     [[nodiscard]] const broker_settings& settings() const { return settings_; }
     [[nodiscard]] std::int64_t now_us() const { return hooks_.unix_us(); }
     [[nodiscard]] event_hub& events() { return events_; }
+    [[nodiscard]] broker::observer& observer() { return observer_; }
+    [[nodiscard]] const broker::masking& mask() const { return mask_; }
     [[nodiscard]] std::string random_id() const { return hooks_.random_id(); }
     // After a change of rules: true once every shard applies them.
     bool push_rules();
@@ -54,6 +59,7 @@ public:
 private:
     void on_batch(std::string_view batch);
     void on_gap();
+    void on_note(const broker::wire_note& note);
     void on_tick();
     void every_second(broker_desk& desk);
     void carry_out_marks(broker_desk& desk);
@@ -62,6 +68,8 @@ private:
     const broker_settings settings_;
     const broker_hooks hooks_;
     std::map<int, std::unique_ptr<broker_desk>> desks_;
+    broker::observer observer_;
+    broker::masking mask_;
     event_hub events_;
     std::int64_t second_us_ = 0;
     control_thread thread_;  // last: it uses all the others

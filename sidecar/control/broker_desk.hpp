@@ -1,10 +1,11 @@
 #pragma once
-// What the control thread keeps for one of the broker's dbs: its connection to Redis and the classes that read
-// and change what lies there.
+// What the control thread keeps for one of the broker's dbs: its connection to Redis and the classes that
+// read and change what lies there.
 
 #include <string>
 
 #include "broker/inspector.hpp"
+#include "broker/observer_store.hpp"
 #include "broker/operations.hpp"
 #include "broker/queue_catalog.hpp"
 #include "broker/rule_book.hpp"
@@ -23,9 +24,8 @@ struct broker_desk {
           unacked(redis),
           rules(redis),
           operations(redis, std::move(random_id), limits) {
-        inspector.set_hidden([this](std::string_view tag) {
-            return rules.find(broker::rule_kind::mark, tag) != nullptr;
-        });
+        inspector.set_hidden(
+            [this](std::string_view tag) { return rules.find(broker::rule_kind::mark, tag) != nullptr; });
     }
 
     const int db;
@@ -35,6 +35,7 @@ struct broker_desk {
     broker::unacked_reader unacked;
     broker::rule_book rules;
     broker::operations operations;
+    broker::observer_store store;
 };
 
 }  // namespace sidecar

@@ -30,6 +30,9 @@ public:
     [[nodiscard]] broker_control& control() const { return control_; }
     [[nodiscard]] broker_desk& desk() const { return *desk_; }
     [[nodiscard]] const broker::broker_layout& layout() const { return layout_; }
+    [[nodiscard]] broker::broker_id id() const {
+        return {static_cast<std::uint8_t>(desk_->db), layout_.prefix};
+    }
 
     [[nodiscard]] const std::string& path(std::size_t index) const { return call_.parameters[index]; }
     [[nodiscard]] std::optional<std::string> query(std::string_view name) const;

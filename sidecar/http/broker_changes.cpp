@@ -9,7 +9,7 @@ namespace sidecar {
 
 namespace {
 
-constexpr std::size_t chosen_max = 10'000;          // by one request
+constexpr std::size_t chosen_max = 10'000;            // by one request
 constexpr std::uint64_t looked_through_max = 50'000;  // of a queue, by one filter
 
 std::string string_at(const json::object& object, std::string_view name) {
@@ -36,29 +36,30 @@ void check_expected(const broker_call& call, std::size_t count, bool needed) {
     const auto expected = call.number_of("expect");
     if (!expected && !needed) return;
     if (!expected)
-        throw api_refusal{409, "say how many with `expect`: it would be " + std::to_string(count),
-                          {{"count", count}}};
+        throw api_refusal{
+            409, "say how many with `expect`: it would be " + std::to_string(count), {{"count", count}}};
     if (*expected != static_cast<std::int64_t>(count))
-        throw api_refusal{409, "there are " + std::to_string(count) + " now, not as many as expected",
-                          {{"count", count}}};
+        throw api_refusal{
+            409, "there are " + std::to_string(count) + " now, not as many as expected", {{"count", count}}};
 }
 
-std::vector<listed_message> by_filter(const broker_call& call, const std::string& queue,
-                                      const json::object& filter) {
+std::vector<listed_message> by_filter(const broker_call& call, const broker::broker_layout& layout,
+                                      const std::vector<std::string>& queues, const json::object& filter) {
     const auto wanted = filter_of(filter);
     std::vector<listed_message> found;
     std::string cursor;
     std::uint64_t looked_at = 0;
     for (;;) {
-        auto part = call.desk().inspector.search(call.layout(), {queue}, wanted, cursor, chosen_max);
+        auto part = call.desk().inspector.search(layout, queues, wanted, cursor, chosen_max);
         if (!part.error.empty()) throw api_refusal{503, "Redis: " + part.error};
         looked_at += part.looked_at;
         found.insert(found.end(), std::make_move_iterator(part.items.begin()),
                      std::make_move_iterator(part.items.end()));
         if (!part.next) return found;
         if (looked_at > looked_through_max || found.size() > chosen_max)
-            throw api_refusal{422, "the queue is too long to be looked through at once: search it page by "
-                                   "page (GET /api/v1/messages) and name the tags"};
+            throw api_refusal{422,
+                              "the queue is too long to be looked through at once: search it page by "
+                              "page (GET /api/v1/messages) and name the tags"};
         cursor = *part.next;
     }
 }
@@ -103,8 +104,6 @@ broker::inspector::element_predicate filter_of(const json::object& filter) {
     const std::string task = string_at(filter, "task");
     const std::string id = string_at(filter, "id");
     const std::string text = string_at(filter, "text");
-    if (task.empty() && id.empty() && text.empty())
-        throw api_refusal{400, "the filter needs a task, an id or a text"};
     return [task, id, text](const listed_message& message) {
         const std::string_view element = message.element;
         if (!id.empty() && element.find(id) == element.npos) return false;
@@ -120,24 +119,36 @@ broker::inspector::element_predicate filter_of(const json::object& filter) {
 }
 
 std::vector<listed_message> chosen_messages(const broker_call& call, const std::string& queue) {
-    const auto* filter = call.body().if_contains("filter");
-    if (filter != nullptr) {
-        if (!filter->is_object()) throw api_refusal{400, "filter must be an object"};
-        auto found = by_filter(call, queue, filter->get_object());
+    return chosen_aside(call, call.layout(), {queue});
+}
+
+std::vector<listed_message> chosen_aside(const broker_call& call, const broker::broker_layout& layout,
+                                         const std::vector<std::string>& queues) {
+    const auto& body = call.body();
+    json::object given;
+    for (const char* name : {"task", "id", "text"})
+        if (body.contains(name)) given[name] = body.at(name);
+    if (!given.empty() || !body.contains("tags")) {
+        if (const auto* inner = body.if_contains("filter"); inner != nullptr) {
+            if (!inner->is_object()) throw api_refusal{400, "filter must be an object"};
+            given = inner->get_object();
+        }
+        auto found = by_filter(call, layout, queues, given);
         check_expected(call, found.size(), true);
         return found;
     }
+    if (body.contains("filter")) throw api_refusal{400, "either tags or a filter, not both"};
     const auto tags = tags_of(call);
     if (tags.empty()) throw api_refusal{400, "name messages by `tags` or choose them by a `filter`"};
     check_expected(call, tags.size(), tags.size() > 1);
     std::vector<listed_message> found;
     for (const auto& tag : tags) {
-        auto message = call.desk().inspector.locate(call.layout(), tag, {queue});
+        auto message = call.desk().inspector.locate(layout, tag, queues);
         if (!message) {
             message.emplace();
             message->tag = tag;
-            message->queue = queue;
-            message->key = call.layout().list_key(queue, 0);
+            message->queue = queues.front();
+            message->key = layout.list_key(queues.front(), 0);
         }
         found.push_back(std::move(*message));
     }
@@ -145,6 +156,7 @@ std::vector<listed_message> chosen_messages(const broker_call& call, const std::
 }
 
 broker::queue_end end_of(const broker_call& call, broker::queue_end usual) {
+    if (call.flag_of("front")) return broker::queue_end::head;
     const std::string name = call.text_of("end");
     if (name.empty()) return usual;
     if (name == "head") return broker::queue_end::head;
@@ -160,8 +172,8 @@ void refuse_failure(const change_result& result) {
         case change_outcome::gone:
             throw api_refusal{404, result.error.empty() ? "it is not there any more" : result.error};
         case change_outcome::count_differs:
-            throw api_refusal{409, "there are " + std::to_string(result.count) + " now",
-                              {{"count", result.count}}};
+            throw api_refusal{
+                409, "there are " + std::to_string(result.count) + " now", {{"count", result.count}}};
         case change_outcome::too_deep:
             throw api_refusal{409, "it lies too deep in its queue for this"};
         case change_outcome::failed:
@@ -213,8 +225,8 @@ change_result move_message(const broker_call& call, const listed_message& messag
     if (!element) return {change_outcome::failed, 0, {}, "it is not a message of kombu"};
     const int step = priority ? call.layout().step_of(static_cast<int>(*priority)) : message.step;
     const std::string target = call.layout().list_key(queue, step);
-    auto result = call.desk().operations.replace(message, *element, target, end,
-                                                 queue == message.queue ? "requeue" : "move", author_of(call));
+    auto result = call.desk().operations.replace(
+        message, *element, target, end, queue == message.queue ? "requeue" : "move", author_of(call));
     if (result.outcome == change_outcome::too_deep) return mark_message(call, message, target, "move");
     return result;
 }

@@ -28,10 +28,15 @@ private:
     json::array errors_;
 };
 
-// The messages of one queue that the body names: `tags`, or all that fit `filter`. Refuses when a filter is
+// The messages of one queue that the body names: `tags`, or all that fit `filter` (or task, id and text
+// beside it); all of them where it names neither. Refuses when a filter is
 // given without `expect`, or the count is another, or the queue is too long to be looked through at once.
 [[nodiscard]] std::vector<listed_message> chosen_messages(const broker_call& call, const std::string& queue);
-// The predicate of {"task", "id", "text"} members, of which all must fit; refuses an empty filter.
+// The same from these lists, which need not be an application's.
+[[nodiscard]] std::vector<listed_message> chosen_aside(const broker_call& call,
+                                                       const broker::broker_layout& layout,
+                                                       const std::vector<std::string>& queues);
+// The predicate of {"task", "id", "text"} members, of which all must fit.
 [[nodiscard]] broker::inspector::element_predicate filter_of(const json::object& filter);
 
 // Takes it out, or marks it where it lies too deep.

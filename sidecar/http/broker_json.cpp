@@ -35,6 +35,19 @@ json::object head_json(std::string_view element) {
     return item;
 }
 
+// What was seen of it on its way: unknown where it was not.
+void add_age(const broker_call& call, json::object& item) {
+    const auto* tag = item.if_contains("tag");
+    if (tag == nullptr || !tag->is_string()) return;
+    const std::string_view text(tag->get_string().data(), tag->get_string().size());
+    const auto& observer = call.control().observer();
+    const auto at = observer.enqueued_at_us(text);
+    item["enqueued_at"] = at ? json::value(static_cast<double>(*at) / 1e6) : json::value(nullptr);
+    item["age_seconds"] =
+        at ? json::value(static_cast<double>(call.control().now_us() - *at) / 1e6) : json::value(nullptr);
+    item["redeliveries"] = observer.redeliveries(text);
+}
+
 }  // namespace
 
 json::value next_json(const std::optional<std::string>& next) {
@@ -49,11 +62,17 @@ json::object page_json(json::array items, const std::optional<std::string>& next
 
 json::object message_json(const broker_call& call, std::string_view element, std::uint64_t size,
                           body_view view) {
-    json::object item = view == body_view::decoded
-                            ? as_json(broker::decode(element, call.control().decoding()))
-                            : head_json(element);
+    json::value shown(view == body_view::decoded ? as_json(broker::decode(element)) : head_json(element));
+    const auto& mask = call.control().mask();
+    mask.apply(shown);
+    json::object item = std::move(shown.get_object());
+    for (const char* repr : {"argsrepr", "kwargsrepr"})
+        if (const auto* text = item.if_contains(repr); text != nullptr && text->is_string())
+            item[repr] =
+                json_text(mask.apply_to_repr({text->get_string().data(), text->get_string().size()}));
     if (!item.contains("tag")) item["tag"] = nullptr;
     item["size_bytes"] = size;
+    add_age(call, item);
     return item;
 }
 
@@ -75,6 +94,17 @@ json::object unacked_json(const broker_call& call, const broker::unacked_item& i
     shown["tag"] = json_text(item.tag);
     shown["size_bytes"] = item.size;
     shown["taken_at"] = item.taken_at;
+    const auto& observer = call.control().observer();
+    const double now = static_cast<double>(call.control().now_us()) / 1e6;
+    const auto owner = observer.owner_of(call.id(), item.tag);
+    shown["state"] = json_text(broker::to_text(observer.state_of(call.id(), item.tag)));
+    shown["owner"] = json::object{{"state", json_text(broker::to_text(owner.state))},
+                                  {"node", json_text(owner.node)},
+                                  {"address", json_text(owner.address)}};
+    shown["taken_seconds"] = now - item.taken_at;
+    const auto timeout = observer.visibility_timeout_s(call.id());
+    shown["redelivered_in_seconds"] =
+        timeout ? json::value(item.taken_at + *timeout - now) : json::value(nullptr);
     return shown;
 }
 

@@ -11,8 +11,8 @@ namespace sidecar {
 enum class body_view : std::uint8_t { head, decoded };
 
 // With `view` head the body stays closed.
-[[nodiscard]] json::object message_json(const broker_call& call, std::string_view element,
-                                        std::uint64_t size, body_view view);
+[[nodiscard]] json::object message_json(const broker_call& call, std::string_view element, std::uint64_t size,
+                                        body_view view);
 [[nodiscard]] json::object message_json(const broker_call& call, const broker::listed_message& message,
                                         body_view view);
 [[nodiscard]] json::object unacked_json(const broker_call& call, const broker::unacked_item& item,

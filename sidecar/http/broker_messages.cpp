@@ -23,15 +23,15 @@ found_message find_message(const broker_call& call, const std::string& tag) {
     found.unacked = call.desk().unacked.find(call.layout(), tag);
     if (!found.unacked) found.listed = call.desk().inspector.locate(call.layout(), tag, call.queues());
     if (!found.unacked && !found.listed)
-        throw api_refusal{404, "no message with this tag is near the ends of a queue, in a page that was read, "
-                               "or unacknowledged; GET /api/v1/messages?id= searches on"};
+        throw api_refusal{404,
+                          "no message with this tag is near the ends of a queue, in a page that was read, "
+                          "or unacknowledged; GET /api/v1/messages?id= searches on"};
     return found;
 }
 
 listed_message waiting_message(const broker_call& call) {
     auto found = find_message(call, call.path(0));
-    if (!found.listed)
-        throw api_refusal{409, "a worker holds this message (unacked); restore it first"};
+    if (!found.listed) throw api_refusal{409, "a worker holds this message (unacked); restore it first"};
     return std::move(*found.listed);
 }
 
@@ -106,8 +106,12 @@ std::string home_key(const broker_call& call, const broker::unacked_entry& entry
 }
 
 void refuse_while_held(const broker_call& call, const std::string& tag, std::string_view what) {
-    if (call.flag_of("force") || !call.control().owner_is_alive(call, tag)) return;
-    throw api_refusal{409, "its worker is alive: " + std::string(what) + ", unless you say \"force\": true"};
+    const auto owner = call.control().observer().owner_of(call.id(), tag).state;
+    if (call.flag_of("force") || owner == broker::owner_state::orphan) return;
+    throw api_refusal{
+        409, "its worker is " +
+                 std::string(owner == broker::owner_state::unknown ? "not known to be gone" : "there") +
+                 ": " + std::string(what) + ", unless you say \"force\": true"};
 }
 
 http_response delete_one(const broker_call& call) {
@@ -117,9 +121,9 @@ http_response delete_one(const broker_call& call) {
     const auto entry = broker::read_unacked(item.value);
     if (!entry) throw api_refusal{422, "it is not a message of kombu"};
     refuse_while_held(call, item.tag, "it goes on running it and will acknowledge nothing");
-    return one_change(call.desk().operations.remove_unacked(
-        call.layout(), {item.tag, item.value}, std::string(entry->element), home_key(call, *entry),
-        author_of(call)));
+    return one_change(call.desk().operations.remove_unacked(call.layout(), {item.tag, item.value},
+                                                            std::string(entry->element),
+                                                            home_key(call, *entry), author_of(call)));
 }
 
 http_response restore_one(const broker_call& call) {
@@ -130,7 +134,8 @@ http_response restore_one(const broker_call& call) {
     broker::envelope_edit edit;
     edit.redelivered = true;
     // What may run twice gets a tag of its own: the first worker's acknowledgement must not meet the second.
-    if (call.flag_of("force")) edit.tag = call.control().random_id();
+    if (call.control().observer().owner_of(call.id(), item.tag).state != broker::owner_state::orphan)
+        edit.tag = call.control().random_id();
     const auto element = broker::edit_envelope(entry->element, edit);
     if (!element) throw api_refusal{422, "it is not a message of kombu"};
     const std::string to = call.text_of("to");
@@ -159,12 +164,13 @@ std::string edited(const broker_call& call, const listed_message& message) {
     const auto& body = call.body();
     std::string element = message.element;
     if (body.contains("args") || body.contains("kwargs")) {
-        const auto old = broker::decode(element, call.control().decoding());
+        const auto old = broker::decode(element);
         broker::new_call fresh;
         const auto& args = body.contains("args") ? body.at("args") : old.args;
         const auto& kwargs = body.contains("kwargs") ? body.at("kwargs") : old.kwargs;
         if (!args.is_array()) throw api_refusal{400, "args must be an array (the old ones cannot be kept)"};
-        if (!kwargs.is_object()) throw api_refusal{400, "kwargs must be an object (the old ones cannot be kept)"};
+        if (!kwargs.is_object())
+            throw api_refusal{400, "kwargs must be an object (the old ones cannot be kept)"};
         fresh.args = args.get_array();
         fresh.kwargs = kwargs.get_object();
         fresh.embed = old.embed;
@@ -211,11 +217,10 @@ http_response list_unacked(const broker_call& call) {
     json::array items;
     for (const auto& each : page.items) {
         json::object item = unacked_json(call, each, view_of(call));
-        call.control().describe_unacked(call, each, item);
         const auto* found = item.if_contains("state");
-        const bool fits = state.empty() || (found != nullptr && found->is_string() &&
-                                            std::string_view(found->get_string().data(),
-                                                             found->get_string().size()) == state);
+        const bool fits = state.empty() ||
+                          (found != nullptr && found->is_string() &&
+                           std::string_view(found->get_string().data(), found->get_string().size()) == state);
         if (fits) items.push_back(std::move(item));
     }
     json::object body = page_json(std::move(items), page.next);
@@ -238,11 +243,17 @@ void add_message_routes(http_routes& routes, broker_control& control) {
          {"task", R"({"type":"string"})", "Name of the task"},
          {"text", R"({"type":"string"})", "Bytes of the message"},
          {"queue", R"({"type":"string"})", "This queue only"},
-         cursor, limit, decode});
-    get("/api/v1/messages/{tag}", "One message, waiting or unacknowledged", "Message", show_message, {decode});
+         cursor,
+         limit,
+         decode});
+    get("/api/v1/messages/{tag}", "One message, waiting or unacknowledged", "Message", show_message,
+        {decode});
     get("/api/v1/messages/{tag}/raw", "Its bytes as they lie in Redis", "", show_raw, {});
     get("/api/v1/unacked", "What workers hold, the oldest first", "Messages", list_unacked,
-        {cursor, limit, decode, {"state", R"({"type":"string"})", "running, prefetched, eta, overdue, orphan"}});
+        {cursor,
+         limit,
+         decode,
+         {"state", R"({"type":"string"})", "running, prefetched, eta, overdue, orphan"}});
     const auto post = [&](std::string_view path, std::string_view summary, broker_handler handler,
                           std::string_view body) {
         routes.add(broker_route(control, "POST", path, summary, "Change", handler, {}, body));

@@ -1,5 +1,6 @@
 // Changes to queues: purge, pause and their kind, and messages of one queue by tag or filter.
 
+#include "broker/kombu_names.hpp"
 #include "sidecar/http/broker_changes.hpp"
 #include "sidecar/http/broker_routes.hpp"
 
@@ -10,8 +11,7 @@ namespace {
 using broker::queue_end;
 using broker::rule_kind;
 
-constexpr std::string_view reason_body =
-    R"({"type":"object","properties":{"reason":{"type":"string"}}})";
+constexpr std::string_view reason_body = R"({"type":"object","properties":{"reason":{"type":"string"}}})";
 constexpr std::string_view chosen_body =
     R"({"type":"object","properties":{"tags":{"type":"array","items":{"type":"string"},"maxItems":10000},)"
     R"("filter":{"type":"object","properties":{"task":{"type":"string"},"id":{"type":"string"},)"
@@ -22,8 +22,8 @@ constexpr std::string_view purge_body =
     R"({"type":"object","required":["expect"],"properties":{"expect":{"type":"integer","minimum":0},)"
     R"("tolerance":{"type":"integer","minimum":0},"trash":{"type":"boolean"},"reason":{"type":"string"}}})";
 constexpr std::string_view rate_body =
-    R"({"type":"object","required":["per_second"],"properties":{)"
-    R"("per_second":{"type":["number","null"],"minimum":0},"reason":{"type":"string"}}})";
+    R"({"type":"object","required":["rate"],"properties":{)"
+    R"("rate":{"type":["number","null"],"minimum":0.0001,"maximum":1000000},"reason":{"type":"string"}}})";
 
 http_response delete_from_queue(const broker_call& call) {
     const std::string& queue = call.known_queue(0);
@@ -63,7 +63,8 @@ http_response purge_queue(const broker_call& call) {
         marked += static_cast<std::int64_t>(call.desk().rules.marked_in(call.layout().list_key(queue, step)));
     const auto expected = call.number_of("expect");
     if (!expected)
-        throw api_refusal{409, "say how many with `expect`: it would be " + std::to_string(count - marked),
+        throw api_refusal{409,
+                          "say how many with `expect`: it would be " + std::to_string(count - marked),
                           {{"count", count - marked}}};
     const std::int64_t tolerance = call.number_of("tolerance").value_or(0);
     if (tolerance < 0 || *expected < 0) throw api_refusal{400, "counts must not be negative"};
@@ -76,6 +77,19 @@ http_response purge_queue(const broker_call& call) {
     body["undo"] = result.undo.empty() ? json::value(nullptr) : json::value(json_text(result.undo));
     body["note"] = "messages that workers hold (unacked) are untouched";
     return json_response(body);
+}
+
+http_response delete_queue(const broker_call& call) {
+    auto response = purge_queue(call);
+    std::vector<broker::redis_command> commands;
+    for (const auto& binding : call.desk().catalog.bindings(call.layout()))
+        if (binding.queue == call.path(0))
+            commands.push_back(
+                {"SREM", call.layout().binding_key(binding.exchange),
+                 broker::binding_member({binding.routing_key, binding.pattern, binding.queue})});
+    (void)call.desk().redis.pipeline(commands);
+    call.desk().operations.audit("delete queue", {{"queue", json_text(call.path(0))}}, author_of(call));
+    return response;
 }
 
 broker::rule rule_by(const broker_call& call) {
@@ -120,16 +134,19 @@ http_response drain_queue(const broker_call& call) {
 }
 
 // What was put aside comes back to where it was bound for, a bounded piece at a time.
-std::int64_t give_back(const broker_call& call, const std::string& key) {
+std::int64_t give_back(const broker_call& call, const std::string& queue) {
     constexpr std::int64_t at_once = 500;
     constexpr int times_max = 200;
     std::int64_t moved = 0;
-    const std::string held = broker::own_key("held:" + key);
-    for (int i = 0; i < times_max; ++i) {
-        const auto result = call.desk().operations.transfer(held, key, at_once, queue_end::tail, "give back",
-                                                            author_of(call));
-        moved += result.count;
-        if (result.count < at_once) break;
+    for (const int step : call.layout().steps) {
+        const std::string key = call.layout().list_key(queue, step);
+        const std::string held = broker::own_key("held:" + key);
+        for (int i = 0; i < times_max; ++i) {
+            const auto result = call.desk().operations.transfer(held, key, at_once, queue_end::tail,
+                                                                "give back", author_of(call));
+            moved += result.count;
+            if (result.count < at_once) break;
+        }
     }
     return moved;
 }
@@ -140,17 +157,18 @@ http_response resume_queue(const broker_call& call) {
     write(rules.clear(rule_kind::pause, rule_key(call)));
     write(rules.clear(rule_kind::drain, rule_key(call)));
     tell_rules(call, "resume", {{"queue", json_text(call.path(0))}});
-    const std::int64_t back = drained ? give_back(call, rule_key(call)) : 0;
+    const std::int64_t back = drained ? give_back(call, call.path(0)) : 0;
     return json_response(json::object{{"changed", 1}, {"state", "active"}, {"given_back", back}});
 }
 
 std::optional<double> wanted_rate(const broker_call& call) {
-    const auto* value = call.body().if_contains("per_second");
-    if (value == nullptr) throw api_refusal{400, "`per_second` must be a number, or null for no limit"};
+    const auto* value = call.body().if_contains("rate");
+    if (value == nullptr) throw api_refusal{400, "`rate` must be a number a second, or null for no limit"};
     if (value->is_null()) return std::nullopt;
-    if (!value->is_number()) throw api_refusal{400, "`per_second` must be a number, or null for no limit"};
+    if (!value->is_number()) throw api_refusal{400, "`rate` must be a number a second, or null for no limit"};
     const double rate = value->to_number<double>();
-    if (!(rate >= 0.001 && rate <= 1e6)) throw api_refusal{400, "`per_second` must be from 0.001 to 1000000"};
+    if (!(rate >= 0.0001 && rate <= 1e6))
+        throw api_refusal{400, "`rate` must be from 0.0001 to 1000000 a second"};
     return rate;
 }
 
@@ -162,7 +180,7 @@ http_response set_rate(const broker_call& call, rule_kind kind, const std::strin
     json::object about{{"subject", json_text(subject)}};
     about["per_second"] = rate ? json::value(*rate) : json::value(nullptr);
     tell_rules(call, "rate", about);
-    return json_response(json::object{{"changed", 1}, {"per_second", about["per_second"]}});
+    return json_response(json::object{{"changed", 1}, {"rate", about["per_second"]}});
 }
 
 http_response rate_queue(const broker_call& call) {
@@ -185,17 +203,27 @@ http_response resume_task(const broker_call& call) {
     write(rules.clear(rule_kind::revoke_task, call.path(0)));
     tell_rules(call, "resume task", {{"task", json_text(call.path(0))}});
     std::int64_t back = 0;
-    for (const auto& queue : call.queues()) back += give_back(call, call.layout().prefix + queue);
+    for (const auto& queue : call.queues()) back += give_back(call, queue);
     return json_response(json::object{{"changed", 1}, {"state", "active"}, {"given_back", back}});
 }
 
 http_response revoke_task_type(const broker_call& call) {
+    if (call.flag_of("remove")) {
+        write(call.desk().rules.clear(rule_kind::revoke_task, call.path(0)));
+        tell_rules(call, "unrevoke task type", {{"task", json_text(call.path(0))}});
+        return rule_answer("active");
+    }
     write(call.desk().rules.set(rule_kind::revoke_task, call.path(0), rule_by(call)));
     tell_rules(call, "revoke task type", {{"task", json_text(call.path(0))}});
     return rule_answer("revoked");
 }
 
 http_response revoke_task(const broker_call& call) {
+    if (call.flag_of("remove")) {
+        write(call.desk().rules.clear(rule_kind::revoke, call.path(0)));
+        tell_rules(call, "unrevoke", {{"id", json_text(call.path(0))}});
+        return rule_answer("active");
+    }
     auto rule = rule_by(call);
     const auto seconds = call.number_of("expires_seconds").value_or(7 * 86'400);
     if (seconds < 1) throw api_refusal{400, "expires_seconds must be positive"};
@@ -205,17 +233,16 @@ http_response revoke_task(const broker_call& call) {
     return rule_answer("revoked");
 }
 
-http_response unrevoke_task(const broker_call& call) {
-    write(call.desk().rules.clear(rule_kind::revoke, call.path(0)));
-    tell_rules(call, "unrevoke", {{"id", json_text(call.path(0))}});
-    return rule_answer("active");
-}
-
 http_response revoke_stamp(const broker_call& call) {
-    const std::string name = call.text_of("name");
+    const std::string name = call.text_of("stamp");
     const std::string value = call.text_of("value");
     if (name.empty() || name.find('=') != name.npos || value.empty())
-        throw api_refusal{400, "a stamp has a `name` without '=' and a `value`"};
+        throw api_refusal{400, "a `stamp` has a name without '=' and a `value`"};
+    if (call.flag_of("remove")) {
+        write(call.desk().rules.clear(rule_kind::revoke_stamp, name + "=" + value));
+        tell_rules(call, "unrevoke stamp", {{"stamp", json_text(name + "=" + value)}});
+        return rule_answer("active");
+    }
     write(call.desk().rules.set(rule_kind::revoke_stamp, name + "=" + value, rule_by(call)));
     tell_rules(call, "revoke stamp", {{"stamp", json_text(name + "=" + value)}});
     return rule_answer("revoked");
@@ -244,6 +271,8 @@ void add_queue_change_routes(http_routes& routes, broker_control& control) {
         reason_body);
     add("/api/v1/queues/{name}/rate", "Limits deliveries a second", rate_queue, rate_body);
     add("/api/v1/queues/{name}/purge", "Removes all that waits, into the trash", purge_queue, purge_body);
+    add("/api/v1/queues/{name}/delete-queue", "Purges it and takes its bindings away", delete_queue,
+        purge_body);
     add("/api/v1/queues/{name}/delete", "Removes messages, into the trash", delete_from_queue, chosen_body);
     add("/api/v1/queues/{name}/move", "Moves messages to another queue", move_from_queue, chosen_body);
     add("/api/v1/queues/{name}/requeue", "Moves messages to an end of their queue", requeue_in_queue,
@@ -256,11 +285,10 @@ void add_queue_change_routes(http_routes& routes, broker_control& control) {
     add("/api/v1/task-types/{name}/revoke", "Drops messages of this task at delivery", revoke_task_type,
         reason_body);
     add("/api/v1/tasks/{id}/revoke", "Drops the task's message at delivery", revoke_task,
-        R"({"type":"object","properties":{"expires_seconds":{"type":"integer","minimum":1},)"
+        R"({"type":"object","properties":{"expires_seconds":{"type":"integer","minimum":1},"remove":{"type":"boolean"},)"
         R"("reason":{"type":"string"}}})");
-    add("/api/v1/tasks/{id}/unrevoke", "Takes the revocation back", unrevoke_task, reason_body);
-    add("/api/v1/revoked/stamps", "Drops messages with this stamp at delivery", revoke_stamp,
-        R"({"type":"object","required":["name","value"],"properties":{"name":{"type":"string"},)"
+    add("/api/v1/revoked", "Drops messages with this stamp at delivery", revoke_stamp,
+        R"({"type":"object","required":["stamp","value"],"properties":{"stamp":{"type":"string"},"remove":{"type":"boolean"},)"
         R"("value":{"type":"string"},"reason":{"type":"string"}}})");
     add("/api/v1/rules/clear", "Clears one rule", clear_rule,
         R"({"type":"object","required":["kind","subject"],"properties":{"kind":{"type":"string"},)"

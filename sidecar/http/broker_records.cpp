@@ -91,20 +91,128 @@ http_response list_revoked(const broker_call& call) {
     return json_response(page_json(std::move(items), std::nullopt));
 }
 
-// Lists the sidecar keeps per queue: "dead" and "held".
-std::vector<std::string> queues_put_aside(const broker_call& call, std::string_view what) {
-    std::vector<redis_key_length> found;
-    std::vector<std::string> queues;
-    const auto names = call.queues();
-    std::vector<broker::redis_command> questions;
-    for (const auto& queue : names)
-        questions.push_back({"LLEN", broker::own_key(std::string(what) + ":" + call.layout().prefix + queue)});
-    const auto lengths = call.desk().redis.pipeline(questions);
-    for (std::size_t i = 0; i < names.size(); ++i)
-        if (lengths[i].integer > 0) queues.push_back(names[i]);
-    return queues;
+// The lists of what was put aside, as if they were queues of an application of their own: one list each.
+broker::broker_layout aside_layout(const broker_call& call, const char* what) {
+    broker::broker_layout layout;
+    layout.prefix = broker::own_key(std::string(what) + ":") + call.layout().prefix;
+    layout.steps = {0};
+    return layout;
+}
+
+// Names there are lists of: each queue with its priorities.
+std::vector<std::string> aside_names(const broker_call& call, const std::optional<std::string>& queue) {
+    std::vector<std::string> names;
+    const auto queues = queue ? std::vector<std::string>{*queue} : call.queues();
+    for (const auto& each : queues)
+        for (const int step : call.layout().steps)
+            names.push_back(call.layout().list_key(each, step).substr(call.layout().prefix.size()));
+    return names;
+}
+
+http_response list_aside(const broker_call& call, const char* what) {
+    const auto limit = static_cast<std::size_t>(call.number("limit", 50, 1, 500));
+    const auto layout = aside_layout(call, what);
+    const auto result = call.desk().inspector.search(
+        layout, aside_names(call, call.query("queue")), [](const auto&) { return true; },
+        call.query("cursor").value_or(""), limit);
+    if (!result.error.empty()) throw api_refusal{503, "Redis: " + result.error};
+    json::array items;
+    for (const auto& message : result.items) {
+        json::object item = message_json(call, message, body_view::decoded);
+        const auto place = broker::place_of(call.layout(), call.layout().prefix + message.queue);
+        item["queue"] = json_text(place ? place->queue : message.queue);
+        item["priority"] = place ? place->step : 0;
+        items.push_back(std::move(item));
+    }
+    return json_response(page_json(std::move(items), result.next));
+}
+
+// Back to the list they came from, or to another queue.
+http_response requeue_aside(const broker_call& call, const char* what) {
+    const auto layout = aside_layout(call, what);
+    const std::string to = call.text_of("to");
+    change_summary summary;
+    const auto names = aside_names(call, call.path(0));
+    for (const auto& message : chosen_aside(call, layout, names)) {
+        const auto place = broker::place_of(call.layout(), call.layout().prefix + message.queue);
+        const int step = place ? place->step : 0;
+        const std::string key = call.layout().list_key(to.empty() ? call.path(0) : to, step);
+        std::string element = message.element;
+        if (!to.empty()) {
+            broker::envelope_edit edit;
+            edit.exchange = "";
+            edit.routing_key = to;
+            element = broker::edit_envelope(element, edit).value_or(element);
+        }
+        summary.add(message.tag, call.desk().operations.replace(
+                                     message, element, key, end_of(call, broker::queue_end::tail),
+                                     std::string("requeue ") + what, author_of(call)));
+    }
+    return json_response(summary.as_json());
+}
+
+http_response delete_aside(const broker_call& call, const char* what) {
+    const auto layout = aside_layout(call, what);
+    change_summary summary;
+    for (const auto& message : chosen_aside(call, layout, aside_names(call, call.path(0))))
+        summary.add(message.tag, call.desk().operations.remove(message, author_of(call)));
+    return json_response(summary.as_json());
+}
+
+http_response list_dead(const broker_call& call) {
+    return list_aside(call, "dead");
+}
+http_response list_held(const broker_call& call) {
+    return list_aside(call, "held");
+}
+http_response requeue_dead(const broker_call& call) {
+    return requeue_aside(call, "dead");
+}
+http_response requeue_held(const broker_call& call) {
+    return requeue_aside(call, "held");
+}
+http_response delete_dead(const broker_call& call) {
+    return delete_aside(call, "dead");
+}
+http_response delete_held(const broker_call& call) {
+    return delete_aside(call, "held");
 }
 
 }  // namespace
+
+void add_record_routes(http_routes& routes, broker_control& control) {
+    const route_field cursor{"cursor", R"({"type":"string"})", "`next` of the page before"};
+    const route_field limit{"limit", R"({"type":"integer","minimum":1,"maximum":500})", "Items at most"};
+    const route_field queue{"queue", R"({"type":"string"})", "This queue only"};
+    const auto get = [&](std::string_view path, std::string_view summary, broker_handler handler,
+                         std::vector<route_field> query) {
+        routes.add(broker_route(control, "GET", path, summary, "Page", handler, std::move(query)));
+    };
+    const auto post = [&](std::string_view path, std::string_view summary, broker_handler handler,
+                          std::string_view body) {
+        routes.add(broker_route(control, "POST", path, summary, "Change", handler, {}, body));
+    };
+    get("/api/v1/audit", "Who changed what, newest first", list_audit, {cursor, limit});
+    get("/api/v1/trash", "What was removed and can be had back", list_trash,
+        {{"cursor", R"({"type":"integer","minimum":0})", "`next` of the page before"}, limit});
+    post("/api/v1/trash/{id}/undo", "Brings it back to the head of where it was", undo,
+         R"({"type":"object","properties":{"reason":{"type":"string"}}})");
+    get("/api/v1/rules", "What operators have ruled", list_rules,
+        {{"kind", R"({"type":"string"})", "pause, drain, rate, hold, …"}});
+    get("/api/v1/revoked", "Revoked ids, task names and stamps", list_revoked, {});
+    get("/api/v1/dead", "Messages that were delivered too often, or nobody can read", list_dead,
+        {cursor, limit, queue});
+    get("/api/v1/held", "Messages that were put aside by drain or hold", list_held, {cursor, limit, queue});
+    constexpr std::string_view chosen_body =
+        R"({"type":"object","properties":{"tags":{"type":"array","items":{"type":"string"},)"
+        R"("maxItems":10000},"expect":{"type":"integer","minimum":0},"to":{"type":"string"},)"
+        R"("end":{"type":"string","enum":["head","tail"]},"task":{"type":"string"},)"
+        R"("text":{"type":"string"},"id":{"type":"string"},"reason":{"type":"string"}}})";
+    post("/api/v1/dead/{queue}/requeue", "Gives dead letters another chance", requeue_dead, chosen_body);
+    post("/api/v1/dead/{queue}/delete", "Removes dead letters, into the trash", delete_dead, chosen_body);
+    post("/api/v1/held/{queue}/requeue", "Gives back what was put aside", requeue_held, chosen_body);
+    post("/api/v1/held/{queue}/delete", "Removes what was put aside, into the trash", delete_held,
+         chosen_body);
+}
 
 }  // namespace sidecar

@@ -32,6 +32,10 @@ route broker_route(broker_control& control, std::string_view method, std::string
 
 void add_broker_routes(http_routes& routes, broker_control& control) {
     add_queue_routes(routes, control);
+    add_queue_change_routes(routes, control);
+    add_message_routes(routes, control);
+    add_record_routes(routes, control);
+    add_task_routes(routes, control);
 }
 
 }  // namespace sidecar

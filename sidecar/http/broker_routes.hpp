@@ -18,5 +18,9 @@ using broker_handler = http_response (*)(const broker_call&);
                                  std::string_view summary, std::string_view schema, broker_handler handler,
                                  std::vector<route_field> query = {}, std::string_view body = {});
 void add_queue_routes(http_routes& routes, broker_control& control);
+void add_queue_change_routes(http_routes& routes, broker_control& control);
+void add_message_routes(http_routes& routes, broker_control& control);
+void add_record_routes(http_routes& routes, broker_control& control);
+void add_task_routes(http_routes& routes, broker_control& control);
 
 }  // namespace sidecar
