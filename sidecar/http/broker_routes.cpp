@@ -12,7 +12,7 @@ route broker_route(broker_control& control, std::string_view method, std::string
     entry.path = path;
     entry.access = method == "GET" ? route_access::read : route_access::change;
     entry.summary = summary;
-    entry.media_type = "application/json";
+    entry.media_type = schema.empty() ? "application/octet-stream" : "application/json";
     entry.schema = schema;
     entry.place = route_place::control;
     entry.query = std::move(query);

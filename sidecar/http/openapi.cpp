@@ -29,7 +29,38 @@ constexpr std::string_view components = R"json({
 "version":{"type":"string"},"state":{"type":"string","enum":["starting","serving","draining"]},
 "uptime_seconds":{"type":"integer"},"policy":{"type":"string","enum":["strict","audit","open"]},
 "threads":{"type":"integer"},"clients":{"type":"integer"},"ready":{"type":"boolean"},
-"databases":{"type":"array","items":{"$ref":"#/components/schemas/Database"}}}}
+"databases":{"type":"array","items":{"$ref":"#/components/schemas/Database"}}}},
+"Queue":{"type":"object","required":["name","db","prefix","state","ready","by_priority","unacked","paused"],
+"properties":{"name":{"type":"string"},"db":{"type":"integer"},"prefix":{"type":"string"},
+"state":{"type":"string","enum":["active","paused","draining"]},"paused":{"type":"boolean"},
+"rate":{"type":["number","null"]},"ready":{"type":"integer"},"marked":{"type":"integer"},
+"by_priority":{"type":"object","additionalProperties":{"type":"integer"}},
+"ready_by_priority":{"type":"object","additionalProperties":{"type":"integer"}},
+"unacked":{"type":"integer"},"unacked_by_state":{"type":"object","additionalProperties":{"type":"integer"}},
+"unacked_complete":{"type":"boolean"},"oldest_seconds":{"type":["number","null"]},
+"consumers":{"type":"integer"},"in_per_second":{"type":"number"},"out_per_second":{"type":"number"},
+"ack_per_second":{"type":"number"},"dead":{"type":"integer"},"held":{"type":"integer"}}},
+"Queues":{"type":"object","required":["items","next"],"properties":{
+"items":{"type":"array","items":{"$ref":"#/components/schemas/Queue"}},"next":{"type":["string","null"]}}},
+"Message":{"type":"object","required":["tag","size_bytes"],"properties":{"tag":{"type":["string","null"]},
+"id":{"type":["string","null"]},"task":{"type":["string","null"]},"queue":{"type":"string"},
+"priority":{"type":["integer","null"]},"position":{"type":"integer"},"size_bytes":{"type":"integer"},
+"args":{},"kwargs":{},"undecoded":{"type":["string","null"]},"age_seconds":{"type":["number","null"]},
+"state":{"type":"string"},"where":{"type":"string"}}},
+"Messages":{"type":"object","required":["items","next"],"properties":{
+"items":{"type":"array","items":{"$ref":"#/components/schemas/Message"}},"next":{"type":["string","null"]},
+"left_meanwhile":{"type":"integer"},"exact":{"type":"boolean"},"looked_at":{"type":"integer"},
+"total":{"type":"integer"}}},
+"Page":{"type":"object","required":["items","next"],"properties":{
+"items":{"type":"array","items":{"type":"object"}},"next":{"type":["string","null"]}}},
+"Task":{"type":"object","required":["id","state","where","messages"],"properties":{"id":{"type":"string"},
+"state":{"type":"string"},"where":{"type":"string","enum":["queued","unacked","done","unknown"]},
+"messages":{"type":"array","items":{"$ref":"#/components/schemas/Message"}}}},
+"Autoscale":{"type":"object","required":["queues","value"],"properties":{"value":{"type":"integer"},
+"queues":{"type":"array","items":{"type":"object"}}}},
+"Change":{"type":"object","required":["changed"],"properties":{"changed":{"type":"integer"},
+"marked":{"type":"integer"},"undo":{"type":["string","null"]},
+"gone":{"type":"array","items":{"type":"string"}},"errors":{"type":"array","items":{"type":"object"}}}}
 }})json";
 
 std::string schema_of(const route& entry) {
@@ -53,8 +84,15 @@ std::string path_parameters(std::string_view path) {
 
 std::string operation_of(const route& entry) {
     std::string json = json_string(lower_case(entry.method)) + ":{\"summary\":" + json_string(entry.summary);
-    if (const std::string parameters = path_parameters(entry.path); !parameters.empty())
-        json += ",\"parameters\":[" + parameters + "]";
+    std::string parameters = path_parameters(entry.path);
+    for (const route_field& field : entry.query)
+        parameters += (parameters.empty() ? "" : ",") + std::string("{\"name\":") + json_string(field.name) +
+                      ",\"in\":\"query\",\"description\":" + json_string(field.description) +
+                      ",\"schema\":" + std::string(field.schema) + "}";
+    if (!parameters.empty()) json += ",\"parameters\":[" + parameters + "]";
+    if (!entry.body.empty())
+        json += ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":" + std::string(entry.body) +
+                "}}}";
     if (entry.access == route_access::health) json += ",\"security\":[]";
     json += ",\"responses\":{\"200\":{\"description\":\"As asked\",\"content\":" + content_of(entry) + "}";
     if (entry.path == "/readyz")
