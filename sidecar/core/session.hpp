@@ -272,7 +272,7 @@ private:
 
     // session_broker.cpp
     [[nodiscard]] bool observed(const command_spec& spec) const {
-        return spec.has(command_flag::watched) && shard_.watches(database_) && !control();
+        return spec.has(command_flag::watched) && shard_.watches(database_);
     }
     // It pops: what it gets may have to be kept from the client.
     [[nodiscard]] bool must_steer(const command_spec& spec) const;

@@ -285,10 +285,12 @@ void add_queue_change_routes(http_routes& routes, broker_control& control) {
     add("/api/v1/task-types/{name}/revoke", "Drops messages of this task at delivery", revoke_task_type,
         reason_body);
     add("/api/v1/tasks/{id}/revoke", "Drops the task's message at delivery", revoke_task,
-        R"({"type":"object","properties":{"expires_seconds":{"type":"integer","minimum":1},"remove":{"type":"boolean"},)"
+        R"({"type":"object","properties":{"expires_seconds":{"type":"integer","minimum":1},)"
+        R"("remove":{"type":"boolean"},)"
         R"("reason":{"type":"string"}}})");
     add("/api/v1/revoked", "Drops messages with this stamp at delivery", revoke_stamp,
-        R"({"type":"object","required":["stamp","value"],"properties":{"stamp":{"type":"string"},"remove":{"type":"boolean"},)"
+        R"({"type":"object","required":["stamp","value"],"properties":{"stamp":{"type":"string"},)"
+        R"("remove":{"type":"boolean"},)"
         R"("value":{"type":"string"},"reason":{"type":"string"}}})");
     add("/api/v1/rules/clear", "Clears one rule", clear_rule,
         R"({"type":"object","required":["kind","subject"],"properties":{"kind":{"type":"string"},)"
