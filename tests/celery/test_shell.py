@@ -1,11 +1,13 @@
-"""Completion in real shells."""
+"""Completion in real shells, events on a terminal."""
 
+import json
 import os
 import pathlib
 import subprocess
 
 import pytest
 
+from lab.commands import Commands
 from lab.environments import Environment
 from support import eventually
 from support.sidecar import binary
@@ -85,3 +87,13 @@ def test_zsh_completes_the_same(site, clients, apps, tmp_path):
     eventually(lambda: "mail" in complete("purge", ""), 15, 0.3)
     assert "mail" in complete("move", "--to", "")
     assert "pool-grow" in complete("workers", "w@host", "")
+
+
+def test_events_arrive_as_they_happen(site, clients, workers, apps):
+    run = Commands(site.http_url)
+    with run.on_terminal("events", "--json", "--type", "task-succeeded", "--limit", "1") as terminal:
+        workers(Environment.newest, apps(events=True))
+        sent = clients(Environment.newest, apps(events=True)).send("lab.add", 1, 2)
+        assert terminal.finish(60) == 0
+    event = json.loads(terminal.text().strip().splitlines()[-1])
+    assert event["type"] == "task-succeeded" and sent in (event.get("id"), event.get("uuid"))
