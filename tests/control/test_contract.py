@@ -1,11 +1,12 @@
 """The API keeps what its OpenAPI document says, and its tokens keep others out."""
 
+import http.client
 import json
 
 import pytest
 import schemathesis
 from control_site import envelope
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS
 
 VIEWER, OPERATOR = "viewer-token-1", "operator-token-1"
@@ -30,7 +31,7 @@ def test_every_route_keeps_its_contract_whatever_it_is_sent(site):
             continue
 
         @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-        @schemathesis.hypothesis.given(case=operation.as_strategy())
+        @given(case=operation.as_strategy())
         def try_it(case):
             response = case.call(base_url=f"http://{host}:{port}", timeout=10)
             case.validate_response(response, checks=checks)
@@ -79,8 +80,6 @@ def test_a_body_that_makes_no_sense_is_refused(site, body):
 
 
 def test_events_stream_what_operators_change(site):
-    import http.client
-
     site.fill("celery", 1)
     connection = http.client.HTTPConnection(*site.sidecar.http_address, timeout=10)
     connection.request("GET", STREAMS)
