@@ -36,6 +36,7 @@ unacked_page unacked_reader::page(const broker_layout& layout, std::string_view 
         tags.emplace_back(tag, score);
     }
     std::vector<redis_command> questions;
+    questions.reserve(tags.size());
     for (const auto& [tag, score] : tags) questions.push_back({"HSTRLEN", layout.unacked, tag});
     const auto sizes = redis_.pipeline(questions);
     questions.clear();

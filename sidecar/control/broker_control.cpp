@@ -8,6 +8,7 @@ namespace sidecar {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
+constexpr std::int64_t retain_pause_us = 30'000'000;
 constexpr std::int64_t near_end_elements = 256;  // of a list with marks that are looked at each second
 
 broker::observer_limits observer_limits_of(const broker_settings& settings) {
@@ -101,7 +102,11 @@ void broker_control::on_gap() {
 
 bool broker_control::push_rules() {
     auto rules = std::make_shared<broker::delivery_rules>();
-    for (const auto& [db, each] : desks_) add_rules(*rules, db, each->rules);
+    for (const auto& [db, each] : desks_) {
+        std::vector<broker::broker_layout> layouts;
+        for (const auto& prefix : each->catalog.prefixes()) layouts.push_back(layout_of(db, prefix));
+        add_rules(*rules, db, each->rules, layouts);
+    }
     return hooks_.push_rules(std::move(rules));
 }
 
@@ -111,6 +116,13 @@ void broker_control::on_tick() {
     second_us_ = now_us();
     observer_.tick(second_us_);
     for (auto& [db, each] : desks_) every_second(*each);
+    if (second_us_ - retained_us_ > retain_pause_us) retain_clients();
+}
+
+// A client whose end was told in a batch that got lost would stay for ever.
+void broker_control::retain_clients() {
+    retained_us_ = second_us_;
+    if (const auto open = hooks_.open_clients()) observer_.retain_clients(*open, second_us_);
 }
 
 void broker_control::every_second(broker_desk& desk) {

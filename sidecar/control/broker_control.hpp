@@ -26,6 +26,10 @@ struct broker_hooks {  // what it needs of the rest of the process; callable fro
     std::function<std::string()> random_id;
     // Hands the rules to every shard; false when not all of them had them in time.
     std::function<bool(std::shared_ptr<const broker::delivery_rules>)> push_rules;
+    // Ids of the clients that are open; nullopt when not every shard has answered.
+    std::function<std::optional<std::vector<std::uint64_t>>()> open_clients;
+    // Closes a client's connection; false when there is none of this id.
+    std::function<bool(std::uint64_t id)> close_client;
 };
 
 class broker_control {
@@ -52,6 +56,7 @@ public:
     [[nodiscard]] event_hub& events() { return events_; }
     [[nodiscard]] broker::observer& observer() { return observer_; }
     [[nodiscard]] const broker::masking& mask() const { return mask_; }
+    [[nodiscard]] bool kick(std::uint64_t client) const { return hooks_.close_client(client); }
     [[nodiscard]] std::string random_id() const { return hooks_.random_id(); }
     // After a change of rules: true once every shard applies them.
     bool push_rules();
@@ -62,6 +67,7 @@ private:
     void on_note(const broker::wire_note& note);
     void on_tick();
     void every_second(broker_desk& desk);
+    void retain_clients();
     void carry_out_marks(broker_desk& desk);
     void carry_out_marks(broker_desk& desk, const std::string& list);
 
@@ -72,6 +78,7 @@ private:
     broker::masking mask_;
     event_hub events_;
     std::int64_t second_us_ = 0;
+    std::int64_t retained_us_ = 0;
     control_thread thread_;  // last: it uses all the others
 };
 

@@ -2,17 +2,39 @@
 
 #include <algorithm>
 
+#include "broker/kombu_names.hpp"
+
 namespace sidecar {
 
 using broker::rule_kind;
 
-void add_rules(broker::delivery_rules& into, int db, const broker::rule_book& book) {
+namespace {
+
+std::vector<std::string> lists_of(const std::string& queue_key,
+                                  const std::vector<broker::broker_layout>& layouts) {
+    std::vector<std::string> keys{queue_key};
+    for (const auto& layout : layouts) {
+        if (layout.separator == broker::binding_separator || !queue_key.starts_with(layout.prefix)) continue;
+        for (const int step : layout.steps)
+            if (step != 0) keys.push_back(layout.list_key(queue_key.substr(layout.prefix.size()), step));
+    }
+    return keys;
+}
+
+}  // namespace
+
+void add_rules(broker::delivery_rules& into, int db, const broker::rule_book& book,
+               const std::vector<broker::broker_layout>& layouts) {
     auto& rules = into.by_db[db];
     const auto names = [&](rule_kind kind, auto& set) {
         for (const auto& [subject, value] : book.all(kind)) set.insert(subject);
     };
-    names(rule_kind::pause, rules.paused);
-    names(rule_kind::drain, rules.draining);
+    const auto queues = [&](rule_kind kind, auto& set) {
+        for (const auto& [subject, value] : book.all(kind))
+            for (auto& key : lists_of(subject, layouts)) set.insert(std::move(key));
+    };
+    queues(rule_kind::pause, rules.paused);
+    queues(rule_kind::drain, rules.draining);
     names(rule_kind::hold, rules.held_tasks);
     names(rule_kind::revoke, rules.revoked_ids);
     names(rule_kind::revoke_task, rules.revoked_tasks);
@@ -20,7 +42,9 @@ void add_rules(broker::delivery_rules& into, int db, const broker::rule_book& bo
         for (const auto& [subject, value] : book.all(kind))
             table[subject] = {value.per_second, std::max(1.0, value.per_second)};
     };
-    rates(rule_kind::rate, rules.queue_rates);
+    for (const auto& [subject, value] : book.all(rule_kind::rate))
+        for (const auto& key : lists_of(subject, layouts))
+            rules.queue_rates[key] = {value.per_second, std::max(1.0, value.per_second)};
     rates(rule_kind::task_rate, rules.task_rates);
     for (const auto& [subject, value] : book.all(rule_kind::revoke_stamp)) {
         const std::size_t sign = subject.find('=');

@@ -208,7 +208,10 @@ change_result delete_message(const broker_call& call, const listed_message& mess
     if (message.element.empty()) return {change_outcome::gone, 0, {}, {}};
     auto result = call.desk().operations.remove(message, author_of(call));
     if (result.outcome != change_outcome::too_deep) {
-        if (result.outcome == change_outcome::done) call.desk().inspector.places().forget(message.tag);
+        if (result.outcome == change_outcome::done) {
+            call.desk().inspector.places().forget(message.tag);
+            call.control().observer().message_removed(message.tag);
+        }
         return result;
     }
     return mark_message(call, message, {}, "delete");
@@ -228,6 +231,9 @@ change_result move_message(const broker_call& call, const listed_message& messag
     auto result = call.desk().operations.replace(
         message, *element, target, end, queue == message.queue ? "requeue" : "move", author_of(call));
     if (result.outcome == change_outcome::too_deep) return mark_message(call, message, target, "move");
+    if (result.outcome == change_outcome::done)
+        call.control().observer().message_moved(static_cast<std::uint8_t>(call.desk().db), message.tag,
+                                                target);
     return result;
 }
 

@@ -121,9 +121,11 @@ http_response delete_one(const broker_call& call) {
     const auto entry = broker::read_unacked(item.value);
     if (!entry) throw api_refusal{422, "it is not a message of kombu"};
     refuse_while_held(call, item.tag, "it goes on running it and will acknowledge nothing");
-    return one_change(call.desk().operations.remove_unacked(call.layout(), {item.tag, item.value},
-                                                            std::string(entry->element),
-                                                            home_key(call, *entry), author_of(call)));
+    const auto result = call.desk().operations.remove_unacked(call.layout(), {item.tag, item.value},
+                                                              std::string(entry->element),
+                                                              home_key(call, *entry), author_of(call));
+    if (result.outcome == change_outcome::done) call.control().observer().forget_unacked(item.tag);
+    return one_change(result);
 }
 
 http_response restore_one(const broker_call& call) {
@@ -141,8 +143,10 @@ http_response restore_one(const broker_call& call) {
     const std::string to = call.text_of("to");
     const int step = call.layout().step_of(static_cast<int>(entry->message.head.priority));
     const std::string key = to.empty() ? home_key(call, *entry) : call.layout().list_key(to, step);
-    return one_change(call.desk().operations.restore_unacked(call.layout(), {item.tag, item.value}, *element,
-                                                             key, author_of(call)));
+    const auto result = call.desk().operations.restore_unacked(call.layout(), {item.tag, item.value},
+                                                               *element, key, author_of(call));
+    if (result.outcome == change_outcome::done) call.control().observer().forget_unacked(item.tag);
+    return one_change(result);
 }
 
 http_response move_one(const broker_call& call) {
@@ -159,12 +163,21 @@ http_response requeue_one(const broker_call& call) {
                                    end_of(call, queue_end::tail)));
 }
 
+// What is kept is written back: no text of it may be shortened.
+broker::decode_limits uncut() {
+    broker::decode_limits limits;
+    limits.values.text_bytes_max = limits.values.texts_bytes_max = limits.element_bytes_max;
+    return limits;
+}
+
 // The message as the body wants it: other arguments, headers, queue, priority.
 std::string edited(const broker_call& call, const listed_message& message) {
     const auto& body = call.body();
     std::string element = message.element;
     if (body.contains("args") || body.contains("kwargs")) {
-        const auto old = broker::decode(element);
+        const auto old = broker::decode(element, uncut());
+        if ((!old.undecoded.empty() || old.cut) && !(body.contains("args") && body.contains("kwargs")))
+            throw api_refusal{422, "its body cannot be kept as it is: give both args and kwargs"};
         broker::new_call fresh;
         const auto& args = body.contains("args") ? body.at("args") : old.args;
         const auto& kwargs = body.contains("kwargs") ? body.at("kwargs") : old.kwargs;

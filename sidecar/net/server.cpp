@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -21,6 +22,7 @@
 
 #include "sidecar/config/load.hpp"
 #include "sidecar/control/broker_control.hpp"
+#include "sidecar/core/session.hpp"
 #include "sidecar/core/shard_core.hpp"
 #include "sidecar/http/broker_routes.hpp"
 #include "sidecar/http/server.hpp"
@@ -211,6 +213,27 @@ private:
                 return true;
             });
             return taken.size() == shards_.size();
+        };
+        hooks.open_clients = [this]() -> std::optional<std::vector<std::uint64_t>> {
+            using ids = std::vector<std::uint64_t>;
+            const auto parts = ask_shards<ids>([](shard_core& core) {
+                ids open;
+                core.each_client([&](const session& s) { open.push_back(s.id()); });
+                return open;
+            });
+            if (parts.size() != shards_.size()) return std::nullopt;
+            ids all;
+            for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+            return all;
+        };
+        hooks.close_client = [this](std::uint64_t id) {
+            const auto found = ask_shards<int>([id](shard_core& core) {
+                session* client = core.find_session(id);
+                if (client == nullptr || client->control()) return 0;
+                client->kill();
+                return 1;
+            });
+            return std::find(found.begin(), found.end(), 1) != found.end();
         };
         broker_ = std::make_unique<broker_control>(settings_.broker, std::move(hooks));
         process_.broker_notes = [this](std::string batch) { broker_->take_notes(std::move(batch)); };
