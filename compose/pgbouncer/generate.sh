@@ -83,6 +83,8 @@ if [ -n "${PGBOUNCER_TLS_CERT:-}" ]; then
 client_tls_sslmode = require
 client_tls_cert_file = $PGBOUNCER_TLS_CERT
 client_tls_key_file = ${PGBOUNCER_TLS_KEY:?PGBOUNCER_TLS_KEY is not set}
+; read at the start though no client must show a certificate
+client_tls_ca_file = ${PGBOUNCER_TLS_CA:?PGBOUNCER_TLS_CA is not set}
 EOF
 fi
 if [ -n "${PGBOUNCER_SERVER_CA:-}" ]; then

@@ -106,5 +106,5 @@ def test_the_pooler_reads_no_variable_that_compose_does_not_give_it():
     services = yaml_of(config("docker-compose.yml", ENV_FILE=".env.example").stdout)["services"]
     given = set(services["pgbouncer"]["environment"])
     own_of_native = {"POSTGRES_PORT", "PGBOUNCER_LISTEN", "PGBOUNCER_PORT"}
-    of_production = {"PGBOUNCER_TLS_CERT", "PGBOUNCER_TLS_KEY", "PGBOUNCER_SERVER_CA"}
+    of_production = {"PGBOUNCER_TLS_CERT", "PGBOUNCER_TLS_KEY", "PGBOUNCER_TLS_CA", "PGBOUNCER_SERVER_CA"}
     assert read - own_of_native - of_production <= given
