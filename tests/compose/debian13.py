@@ -3,10 +3,18 @@ Debian 12 is too old to show. Its runc wants a newer C library, so the engine ru
 
 import os
 import subprocess
+import sys
 
 from engine import CACHE, start_own
 
 PACKAGES = ("docker-compose", "docker.io", "docker-cli", "containerd")
+# Its bridges and rules lie in a network of their own, since engines of one network take each other's away.
+LOOPBACK_UP = """
+import fcntl, os, socket, struct, sys
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+fcntl.ioctl(socket.socket(), SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 PLUGIN = "usr/libexec/docker/cli-plugins/docker-compose"
 
 
@@ -54,5 +62,6 @@ def start_engine():
     (root / "usr/sbin/runc").unlink(missing_ok=True)
     others = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
     environment = {**others, "PATH": path, "DOCKER_BUILDKIT": "0"}
-    # The bridge of the first engine is left alone.
-    return start_own(environment, data="docker26", flags=["--bridge", "none"])
+    return start_own(
+        environment, data="docker26", before=["unshare", "--net", sys.executable, "-c", LOOPBACK_UP]
+    )

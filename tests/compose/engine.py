@@ -68,7 +68,7 @@ def find_or_start():
     return start_own(environment)
 
 
-def start_own(environment, data="docker", flags=()):
+def start_own(environment, data="docker", before=()):
     """data: the folder of its images; what a killed run left there running is removed."""
     CACHE.mkdir(parents=True, exist_ok=True)
     runtime = pathlib.Path(tempfile.mkdtemp(prefix="stack-engine-"))
@@ -77,8 +77,8 @@ def start_own(environment, data="docker", flags=()):
     socket = f"unix://{runtime}/docker.sock"
     dockerd = shutil.which("dockerd", path=environment["PATH"])
     command = [dockerd, "--host", socket, "--data-root", CACHE / data, "--exec-root", runtime / "exec"]
-    command += ["--pidfile", runtime / "pid", "--log-level", "warn", *flags]
-    process.spawn(command, env=environment)
+    command += ["--pidfile", runtime / "pid", "--log-level", "warn"]
+    process.spawn([*before, *command], env=environment)
     environment = {**environment, "DOCKER_HOST": socket}
     deadline = time.monotonic() + START_SECONDS
     while not answers(environment):
