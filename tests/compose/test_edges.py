@@ -171,7 +171,7 @@ def test_postgresql_that_cannot_start_keeps_the_services_waiting_and_says_why(ne
     )
     result = broken.stack.compose("up", "-d", "postgres", check=False)
     assert result.returncode == 0
-    broken.expect_log("postgres", 'invalid value for parameter "shared_buffers"')
+    broken.expect_log("postgres", 'invalid value for parameter "shared_buffers"', 120)
     eventually(lambda: broken.stack.restarts("postgres") > 0, 30, message="the restart policy does nothing")
     assert broken.stack.health("postgres") != "healthy"
     broken.stack.down(volumes=True)
