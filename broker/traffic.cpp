@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "broker/kombu_names.hpp"
+
 namespace broker {
 namespace {
 
@@ -53,6 +55,7 @@ bool is_binding(std::string_view key) {
 }
 
 void append_pushes(std::string& batch, traffic step, arguments args, wire_note note) {
+    if (args[1].starts_with(own_prefix)) return;
     note.kind = wire_kind::pushed;
     note.key = args[1];
     note.extra = step == push_left ? "left" : "right";

@@ -9,6 +9,7 @@ std::vector<micro_case> all_cases() {
     add_subscription_table_cases(cases);
     add_upstream_queue_cases(cases);
     add_session_cases(cases);
+    add_broker_cases(cases);
     add_fan_out_cases(cases);
     return cases;
 }

@@ -20,6 +20,7 @@ void add_reply_scanner_cases(std::vector<micro_case>& cases);
 void add_subscription_table_cases(std::vector<micro_case>& cases);
 void add_upstream_queue_cases(std::vector<micro_case>& cases);
 void add_session_cases(std::vector<micro_case>& cases);
+void add_broker_cases(std::vector<micro_case>& cases);
 void add_fan_out_cases(std::vector<micro_case>& cases);
 
 [[nodiscard]] std::vector<micro_case> all_cases();

@@ -17,7 +17,7 @@ namespace bench {
 class memory_shard {
 public:
     // As shipped: the strict policy.
-    memory_shard();
+    explicit memory_shard(const sidecar::config& settings = {});
     ~memory_shard();
     memory_shard(const memory_shard&) = delete;
     memory_shard& operator=(const memory_shard&) = delete;

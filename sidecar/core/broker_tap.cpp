@@ -54,18 +54,14 @@ void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
     auto& failed = is_open ? open_failed_ : sealed_[place].failed;
     --(is_open ? open_expected_ : sealed_[place].expected);
     if (!good) failed.emplace_back(e.begin, e.end);
-    if (good && e.what == tells::delivery)
-        confirm(std::string_view(is_open ? open_ : sealed_[place].bytes).substr(e.begin, e.end - e.begin),
-                db);
+    if (good && e.what == tells::delivery && on_delivery)
+        on_delivery(
+            db, std::string_view(is_open ? open_ : sealed_[place].bytes).substr(e.begin, e.end - e.begin));
     while (!expectations_.empty() && expectations_.front().settled) {
         expectations_.pop_front();
         ++first_ticket_;
     }
     if (!is_open && place == 0 && sealed_[0].expected == 0) hand_on();
-}
-
-void broker_tap::confirm(std::string_view notes, int db) {
-    (void)notes, (void)db;
 }
 
 void broker_tap::seal() {

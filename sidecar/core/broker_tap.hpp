@@ -3,9 +3,13 @@
 // that may fail is written at once, in its place, and holds its batch back until upstream has answered: what
 // failed is cut out. So notes leave in the order in which their commands went upstream, and none of them
 // tells of what did not happen.
+//
+//   batch() ── append ──→ open ── age or size ──→ sealed ── all answered ──→ process.broker_notes
+//                          └─ expect(): a ticket ─→ answered() or failed()
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +35,9 @@ public:
     void answered(std::uint32_t ticket, int db, std::string_view reply);
     void failed(std::uint32_t ticket) { settle(ticket, 0, false); }
 
+    // Told of what it notes: the notes of a command that has succeeded and notes a delivery.
+    std::function<void(int db, std::string_view notes)> on_delivery;
+
     void finish_turn(time_point now);
     void on_time(time_point now);
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
@@ -50,7 +57,6 @@ private:
     };
 
     void settle(std::uint32_t ticket, int db, bool good);
-    void confirm(std::string_view notes, int db);
     void seal();
     void hand_on();
     void drop_all();

@@ -92,6 +92,11 @@ struct counters {
     std::uint64_t channels_scripts_by_hash = 0;
     std::uint64_t channels_over_capacity = 0;
     std::uint64_t channels_outage_events = 0;
+    std::uint64_t broker_followed = 0;
+    std::uint64_t broker_not_followed = 0;
+    std::uint64_t broker_put_backs = 0;
+    std::uint64_t broker_withheld = 0;
+    std::uint64_t broker_notes_dropped = 0;
     std::uint64_t channel_messages = 0;
     std::uint64_t channel_messages_refused = 0;
     std::uint64_t channel_group_messages = 0;

@@ -21,11 +21,15 @@ parked_call::parked_call(shard_core& shard, session& client, broker::blocking_ca
                          std::uint16_t command)
     : shard_(shard), client_(&client), call_(std::move(call)), key_(key), command_(command) {
     if (call_.timeout) deadline_ = shard_.now() + *call_.timeout;
+    reserves_ = shard_.gate.reserves(key_.database, call_, client.id());
 }
 
 parked_call::~parked_call() = default;
 
 void parked_call::start() {
+    if (reserves_) return shard_.polls.add(*this);
+    if (!admit()) return shut_out();
+    give_tokens_back({});
     if (link* lease = shard_.leases.take(key_, lease_class::blocking)) {
         on_lease(*lease);
         return;
@@ -76,6 +80,8 @@ void parked_call::give_up() {
 }
 
 void parked_call::issue(link& lease) {
+    if (!admit()) return shut_out();
+    const auto& asked = asked_ ? *asked_ : call_;
     upstream_entry entry;
     entry.owner = this;
     entry.command = command_;
@@ -84,14 +90,14 @@ void parked_call::issue(link& lease) {
     entry.flags = entry_flag::unbounded;
     if (call_.pops()) {
         entry.use = reply_use::internal;
-        const std::size_t asked = std::min(call_.keys.size(), ttl_keys_max);
-        for (std::size_t i = 0; i < asked; ++i) {
+        const std::size_t count = std::min(asked.keys.size(), ttl_keys_max);
+        for (std::size_t i = 0; i < count; ++i) {
             entry.number = static_cast<std::uint32_t>(i);
-            lease.submit(entry, resp::command({"PTTL", call_.keys[i]}));
+            lease.submit(entry, resp::command({"PTTL", asked.keys[i]}));
         }
     }
     entry.use = reply_use::blocking;
-    lease.submit(entry, call_.with_timeout(remaining()));
+    lease.submit(entry, asked.with_timeout(patience()));
 }
 
 void parked_call::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
@@ -104,22 +110,28 @@ void parked_call::on_reply(const upstream_entry& entry, std::string_view bytes, 
             ttl_ms_[entry.number] = *ttl;
         return;
     }
-    finish(reply);
+    finish(reply, {});
 }
 
-void parked_call::finish(const std::string& reply) {
+void parked_call::finish(const std::string& reply, std::string_view reserved) {
+    const auto& asked = asked_ ? *asked_ : call_;
+    auto popped = broker::read_popped(asked, reply);
+    give_tokens_back(popped ? std::string_view(popped->key) : std::string_view{});
+    if (kept_from_client(popped, reply, reserved)) return go_on();
     set_done();
-    auto popped = broker::read_popped(call_, reply);
     std::optional<std::int64_t> ttl;
     if (popped) {
-        const auto it = std::find(call_.keys.begin(), call_.keys.end(), popped->key);
-        const auto known = ttl_ms_.find(static_cast<std::uint32_t>(it - call_.keys.begin()));
+        const auto it = std::find(asked.keys.begin(), asked.keys.end(), popped->key);
+        const auto known = ttl_ms_.find(static_cast<std::uint32_t>(it - asked.keys.begin()));
         if (known != ttl_ms_.end() && known->second > 0) ttl = known->second;
     }
     if (client_ != nullptr) {
         session* client = client_;
         client_ = nullptr;
-        client->on_parked_reply(reply, std::move(popped), ttl);
+        client->on_parked_reply(reply, std::move(popped), ttl,
+                                followed_ ? pop_care::followed : pop_care::put_back_unsent);
+    } else if (popped && !reserved.empty()) {
+        shard_.gate.return_reserved(key_.database, *popped, reserved);
     } else if (popped) {
         shard_.put_back(key_.database, std::move(*popped), ttl);
     }
@@ -142,15 +154,16 @@ void parked_call::tell(const std::string& reply) {
     client->on_parked_reply(reply, std::nullopt, std::nullopt);
 }
 
-void parked_call::on_found(const std::string& reply) {
+void parked_call::on_found(const std::string& reply, std::string_view reserved) {
     polled_in = nullptr;
     shard_.leases.stop_waiting(*this);
-    finish(reply);
+    finish(reply, reserved);
 }
 
 void parked_call::abandon() {
     client_ = nullptr;
-    if (state_ == state::waiting) {
+    looks_again_ = false;
+    if (state_ == state::waiting || state_ == state::shut) {
         give_up();
         set_done();
     } else if (state_ == state::on_lease) {
@@ -163,6 +176,7 @@ void parked_call::abandon() {
 
 bool parked_call::unblock(unblock_as how) {
     if (state_ == state::done || client_ == nullptr) return false;
+    looks_again_ = false;
     if (state_ == state::on_lease && lease_->ready()) {
         ask_unblock(how);
         return true;
@@ -189,6 +203,10 @@ void parked_call::on_unblock_answered(std::string_view reply) {
 void parked_call::on_time(time_point now) {
     if (unblock_again_ && state_ == state::on_lease && lease_->ready())
         ask_unblock(*std::exchange(unblock_again_, {}));
+    if (state_ == state::shut && now >= look_again_ && (!deadline_ || now < *deadline_)) {
+        state_ = state::waiting;
+        start();
+    }
     if (poll_from_ && now >= *poll_from_) {
         poll_from_.reset();
         if (state_ == state::waiting) shard_.polls.add(*this);

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sidecar/core/clock.hpp"
 #include "sidecar/core/parked_call.hpp"
@@ -22,6 +23,9 @@ public:
     void remove(parked_call& call);
     // Asks once, unless an answer is outstanding.
     void ask(time_point now);
+    // Its pops keep their message in Redis (see broker_gate).
+    [[nodiscard]] bool reserves() const { return reserves_; }
+    [[nodiscard]] int database() const { return key_.database; }
 
     // A question is under way, whose answer may be any member's.
     [[nodiscard]] bool asks() const { return outstanding_ > 0; }
@@ -35,6 +39,7 @@ public:
 
 private:
     void on_poll_over();
+    std::string question();
 
     shard_core& shard_;
     std::string name_;
@@ -44,6 +49,9 @@ private:
     std::deque<parked_call*> members_;
     std::string reply_;
     int outstanding_ = 0;
+    bool reserves_ = false;
+    std::string reserve_name_;         // of the pop under way
+    std::vector<std::string> tokens_;  // it holds, of its queues' rates
     time_point asked_at_{};
 };
 
@@ -54,6 +62,9 @@ public:
     void add(parked_call& call);
     void remove(parked_call& call);
     void on_time(time_point now);
+    // Something may have come into lists of these dbs.
+    void nudge(std::uint32_t dbs);
+    [[nodiscard]] std::uint32_t reserving() const;
     [[nodiscard]] bool empty() const { return groups_.empty(); }
 
 private:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sidecar/config/config.hpp"
+#include "sidecar/core/hand_over_registry.hpp"
 #include "sidecar/core/policy.hpp"
 #include "sidecar/core/receive_registry.hpp"
 #include "sidecar/core/subscription_registry.hpp"
@@ -41,11 +42,15 @@ struct process_state {
     std::atomic<std::uint64_t> next_put_back{1};
     subscription_registry registry;
     receive_registry receives;
+    hand_over_registry hand_overs;
+    rate_table rates;
     // By shard: queues of receivers that no connection waits for (see receiver_pool).
     std::array<std::atomic<std::uint32_t>, 64> uncovered_receivers{};
     // Takes a batch of notes about brokers' traffic (broker/wire_note.hpp), on any shard's thread, without
     // blocking. Set before any shard starts; empty = nobody observes.
     std::function<void(std::string batch)> broker_notes;
+    // By shard: kinds of reserving pops that wait (see poller).
+    std::array<std::atomic<std::uint32_t>, 64> reserving_pops{};
     // Structured log line: level, event, fields as key/value pairs.
     std::function<void(char level, std::string_view event,
                        const std::vector<std::pair<std::string, std::string>>& fields)>

@@ -354,8 +354,7 @@ void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool
         extras_[entry.number].reply.append(bytes);
         if (!complete) return;
         auto node = extras_.extract(entry.number);
-        if (entry.use == reply_use::guard && send_script_again(entry, node.mapped()))
-            return entry_gone(entry);
+        if (goes_again(entry, node.mapped())) return entry_gone(entry);
         if (node.mapped().publishes) --publishing_;
         const std::string shown = transform(entry, node.mapped());
         emit(entry.number, silent ? std::string_view{} : shown, true);
@@ -376,8 +375,6 @@ std::string session::transform(const upstream_entry& entry, extra& x) {
             return finish_exec(x);
         case reply_use::guard:
             return finish_guarded(entry, x);
-        case reply_use::steered:
-            return finish_steered(x);
         default:
             return std::move(x.reply);
     }

@@ -59,6 +59,12 @@ enum class session_life : std::uint8_t {
 
 enum class fan_out : std::uint8_t { one, many };  // listeners of a published message
 
+// Who sees to it that a popped element is not lost with its client.
+enum class pop_care : std::uint8_t {
+    put_back_unsent,  // the session, until its reply has left
+    followed,         // the hand-over's ledger
+};
+
 enum class reply_mode : std::uint8_t { on, off, skip_next, skip_this };
 
 class session final : public reply_owner, public lease_waiter {
@@ -90,7 +96,7 @@ public:
     bool on_lease_stream(std::string_view bytes);
     void on_lease_down(std::string_view cause);
     void on_parked_reply(const std::string& reply, std::optional<broker::popped> popped,
-                         std::optional<std::int64_t> ttl_ms);
+                         std::optional<std::int64_t> ttl_ms, pop_care care = pop_care::put_back_unsent);
     void on_received(int db, std::string_view key, channels::receive_ledger::message what);
     void on_receive_over(std::string_view error);
     bool unblock(parked_call::unblock_as how);
@@ -272,12 +278,16 @@ private:
 
     // session_broker.cpp
     [[nodiscard]] bool observed(const command_spec& spec) const {
-        return spec.has(command_flag::watched) && shard_.watches(database_);
+        return spec.has(command_flag::watched) && shard_.watches(database_) && !control();
     }
     // It pops: what it gets may have to be kept from the client.
     [[nodiscard]] bool must_steer(const command_spec& spec) const;
     std::optional<step> steer(const command& c);
-    std::string finish_steered(extra& x);
+    std::optional<step> steer_push(const command& c);
+    // True: its command is on its way again.
+    bool goes_again(const upstream_entry& entry, extra& x);
+    bool pop_again(const upstream_entry& entry, extra& x);
+    [[nodiscard]] std::string diverted(const command& c);
     // Notes what is being submitted; the ticket it is answered for, or 0.
     std::uint32_t observe(const command_spec& spec, args_view args, std::size_t argument_count);
     void observe_ahead(const command& c, whole_transaction& found);

@@ -34,7 +34,10 @@ session::step session::blocking_command(const command& c) {
     const auto key = shard_.key_for(database_, protocol_, role(), link_lane::lease);
     parked_silent_ = reply_mode_ != reply_mode::on;
     stall_ = stall::parked;
-    if (observed(*c.spec)) observe_wait(call);
+    if (observed(*c.spec)) {
+        shard_.gate.asks_again(database_, id_);
+        observe_wait(call);
+    }
     parked_ = &shard_.park(*this, std::move(call), key, c.spec->index);
     parked_->start();
     return step::consumed;
@@ -48,14 +51,14 @@ session::step session::end_instead() {
 }
 
 void session::on_parked_reply(const std::string& answer, std::optional<broker::popped> popped,
-                              std::optional<std::int64_t> ttl_ms) {
+                              std::optional<std::int64_t> ttl_ms, pop_care care) {
     parked_ = nullptr;
-    if (shard_.watches(database_)) {
+    if (shard_.watches(database_) && !control()) {
         if (!popped) observe_wait_over();
         if (popped && popped->from != broker::popped::where::sorted_set)
             for (const auto& message : popped->elements) observe_pop(popped->key, message);
     }
-    if (popped && !parked_silent_)
+    if (popped && !parked_silent_ && care == pop_care::put_back_unsent)
         unsent_pops_.push_back({output_.appended_total(), database_, std::move(*popped), ttl_ms});
     if (!parked_silent_) append_output(answer);
     if (shard_.draining()) {

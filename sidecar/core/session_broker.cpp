@@ -1,5 +1,7 @@
 // What a broker's observer is told of a client, and what is done with a message on its way to one.
+#include "broker/delivery_scripts.hpp"
 #include "resp/value.hpp"
+#include "resp/writer.hpp"
 #include "sidecar/core/session.hpp"
 #include "sidecar/core/text_case.hpp"
 
@@ -135,27 +137,108 @@ void session::observe_pop(std::string_view key, std::string_view message) {
 
 void session::observe_end() {
     if (!std::exchange(announced_, false)) return;
+    shard_.gate.client_gone(id_);
     broker::append(shard_.tap.batch(), about(wire_kind::gone));
 }
 
-// A pop at once, whose reply is looked at.
+// A pop at once, whose reply is looked at; a push that may have to go elsewhere.
 bool session::must_steer(const command_spec& spec) const {
+    if (spec.traffic == traffic::push_left) return shard_.gate.diverts_pushes(database_);
     return spec.traffic == traffic::pop_left || spec.traffic == traffic::pop_right;
 }
 
 std::optional<session::step> session::steer(const command& c) {
     const bool usual = lease_ == nullptr && reply_mode_ == reply_mode::on && tx_ == nullptr;
-    if (!usual || c.args.size() != 2) return std::nullopt;
+    if (!usual) return std::nullopt;
+    if (c.spec->traffic == traffic::push_left) return steer_push(c);
+    if (c.args.size() != 2) return std::nullopt;
+    shard_.gate.asks_again(database_, id_);
+    std::vector<std::string> tokens;
+    if (shard_.gate.closes_queues(database_)) {
+        const admission given = shard_.gate.admit(database_, {std::string(c.args[1])});
+        tokens = given.tokens;
+        if (given.keys.empty()) {
+            reply(protocol_ == 2 ? "$-1\r\n" : "_\r\n");
+            return step::consumed;
+        }
+    }
     const auto [done, number] = guard_forward(c, reply_use::steered, 0);
-    if (number) extras_[*number].text = c.args[1];
+    if (number) {
+        extras_[*number].text = c.args[1];
+        tokens.insert(tokens.begin(), c.spec->traffic == traffic::pop_left ? "LPOP" : "RPOP");
+        extras_[*number].names = std::move(tokens);
+    }
     return done;
 }
 
-std::string session::finish_steered(extra& x) {
+// The same push into the list where a draining queue's messages wait; empty when its queue is not draining.
+std::string session::diverted(const command& c) {
+    if (c.spec->traffic != traffic::push_left || c.args.size() < 3 || c.args.size() < c.argument_count)
+        return {};
+    if (!shard_.gate.drains(database_, c.args[1])) return {};
+    const std::string held = broker::held_list(c.args[1]);
+    std::vector<std::string_view> words(c.args.begin(), c.args.end());
+    words[1] = held;
+    std::string bytes;
+    resp::append_command(bytes, words);
+    if (!announced_) announce();
+    wire_note note = about(wire_kind::withheld);
+    note.key = c.args[1];
+    note.extra = "drained";
+    for (const auto message : c.args.subspan(2)) {
+        broker::set_message(note, &wire_note::text, message);
+        broker::append(shard_.tap.batch(), note);
+        ++shard_.stats.count.broker_withheld;
+    }
+    return bytes;
+}
+
+std::optional<session::step> session::steer_push(const command& c) {
+    if (main_link() == nullptr) return wait_for(stall::drain);
+    const std::string bytes = diverted(c);
+    if (bytes.empty()) return std::nullopt;
+    command elsewhere = c;
+    elsewhere.bytes = bytes;
+    elsewhere.args = {};  // what it was to do is not told
+    return forward(elsewhere);
+}
+
+bool session::goes_again(const upstream_entry& entry, extra& x) {
+    if (entry.use == reply_use::guard) return send_script_again(entry, x);
+    return entry.use == reply_use::steered && pop_again(entry, x);
+}
+
+// What it popped is kept from the client: it pops once more.
+bool session::pop_again(const upstream_entry& entry, extra& x) {
     const auto value = resp::parse_value(x.reply);
-    if (value && value->type == resp::kind::bulk && shard_.watches(database_))
+    const bool found = value && value->type == resp::kind::bulk;
+    shard_.gate.give_back(entry.database, {x.names.begin() + 1, x.names.end()},
+                          found ? std::string_view(x.text) : std::string_view{});
+    x.names.resize(1);
+    if (!found) return false;
+    const bool right = x.names.front() == "RPOP";
+    using where = broker::popped::where;
+    const broker::popped what{x.text, right ? where::list_tail : where::list_head, {value->text}, {}};
+    const broker_gate::arrival to{entry.database, id_, {}};
+    if (shard_.gate.pass(to, what) != broker_gate::passage::kept) {
         observe_pop(x.text, value->text);
-    return std::move(x.reply);
+        return false;
+    }
+    if (shard_.gate.closed(entry.database, x.text)) {
+        x.reply = protocol_ == 2 ? "$-1\r\n" : "_\r\n";
+        return false;
+    }
+    const std::string bytes = resp::command({x.names.front(), x.text});
+    x.reply.clear();
+    upstream_entry again = entry;
+    again.submitted_us = shard_.now_us();
+    again.flags &= static_cast<std::uint16_t>(~(entry_flag::retried | entry_flag::partial));
+    ++entries_;
+    unanswered_bytes_ += bytes.size();
+    shard_.shared_link(shard_.key_for(entry.database, protocol_, role(), link_lane::main))
+        .submit(again, bytes);
+    extras_[entry.number] = std::move(x);
+    return true;
 }
 
 }  // namespace sidecar

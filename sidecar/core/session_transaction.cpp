@@ -105,7 +105,11 @@ bool session::find_whole_transaction(whole_transaction& found) {
         }
         if (!first && id != verb::exec)
             found.repeatable = found.repeatable && is_repeatable_in_transaction(c);
-        if (observed(*c.spec) && c.args.size() == c.argument_count) observe_ahead(c, found);
+        if (observed(*c.spec) && c.args.size() == c.argument_count) {
+            std::string other = diverted(c);
+            if (other.empty()) observe_ahead(c, found);
+            if (!other.empty()) p.bytes = found.diverted.emplace_back(std::move(other));
+        }
         found.parts.push_back(p);
         rest.remove_prefix(scanned.bytes);
     }

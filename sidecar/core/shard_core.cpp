@@ -35,12 +35,18 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
              [this](const link_key& key) { return make_link(key); }),
       polls(*this),
       tap(state),
+      gate(*this),
       receivers(*this),
       layer_store(std::make_unique<channel_store>(*this)),
       layer_service(std::make_unique<channel_service>(*this)),
       settings_(std::move(settings)),
       seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
     classify_commands();
+    tap.on_delivery = [this](int db, std::string_view notes) {
+        broker::note_reader reader(notes);
+        for (broker::wire_note note; reader.next(note);)
+            if (note.kind == broker::wire_kind::noted) gate.noted(db, note.key, note.text);
+    };
     for (int db = 0; db < database_count; ++db) {
         const auto& url = settings_->settings.redis[static_cast<std::size_t>(db)];
         const auto same =
@@ -328,6 +334,30 @@ parked_call& shard_core::park(session& client, broker::blocking_call call, link_
     return *parked_.back();
 }
 
+// --- brokers
+
+void shard_core::set_delivery_rules(std::shared_ptr<const broker::delivery_rules> rules) {
+    gate.set_rules(std::move(rules));
+    for (const auto& call : parked_) call->on_rules();
+}
+
+bool shard_core::close_client(std::uint64_t id) {
+    session* s = find_session(id);
+    if (s == nullptr || s->life() == session_life::closed) return false;
+    s->kill();
+    return true;
+}
+
+void shard_core::tell_nudged() {
+    const std::uint32_t dbs = std::exchange(nudged_dbs_, 0U);
+    polls.nudge(dbs);
+    for (int shard = 0; shard < process.shards; ++shard) {
+        const auto& waiting = process.reserving_pops[static_cast<std::size_t>(shard)];
+        if (shard == index || waiting.load(std::memory_order_relaxed) == 0) continue;
+        process.post(shard, [dbs](shard_core& other) { other.polls.nudge(dbs); });
+    }
+}
+
 // --- turn
 
 void shard_core::finish_turn() {
@@ -355,7 +385,12 @@ void shard_core::finish_turn() {
     for (const std::uint64_t id : std::exchange(to_check_, {}))
         if (session* s = find_session(id)) s->check_output();
     layer_service->finish_turn();
+    gate.finish_turn();
     tap.finish_turn(now_);
+    if (nudged_dbs_ != 0) tell_nudged();
+    if (settings_->settings.broker.reserve)
+        process.reserving_pops[static_cast<std::size_t>(index)].store(polls.reserving(),
+                                                                      std::memory_order_relaxed);
     dispose();
 }
 
@@ -377,12 +412,13 @@ void shard_core::dispose() {
 void shard_core::begin_drain() {
     draining_ = true;
     layer_service->begin_drain();
+    gate.begin_drain();
     each_client([](session& s) { s.drain(); });
 }
 
 bool shard_core::drained() const {
-    return std::all_of(sessions_.begin(), sessions_.end(),
-                       [](const auto& s) { return is_control(*s.second); });
+    return !gate.busy() && std::all_of(sessions_.begin(), sessions_.end(),
+                                       [](const auto& s) { return is_control(*s.second); });
 }
 
 // --- counters
@@ -406,6 +442,7 @@ metrics shard_core::snapshot() {
         g.output_bytes += s.output().size();
     });
     g.clients_unauthenticated = strangers.size();
+    stats.count.broker_notes_dropped = tap.dropped();
     layer_service->add_to(g);
     g.leases_in_use = leases.in_use();
     g.leases_idle = leases.idle();

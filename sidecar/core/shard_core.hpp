@@ -19,6 +19,7 @@
 #include "broker/put_back.hpp"
 #include "channels/subscription_table.hpp"
 #include "resp/command_scanner.hpp"
+#include "sidecar/core/broker_gate.hpp"
 #include "sidecar/core/broker_tap.hpp"
 #include "sidecar/core/buffer_pool.hpp"
 #include "sidecar/core/clock.hpp"
@@ -169,6 +170,13 @@ public:
     // --- brokers
     [[nodiscard]] bool watches(int db) const { return (watched_dbs_ >> static_cast<unsigned>(db) & 1U) != 0; }
 
+    void set_delivery_rules(std::shared_ptr<const broker::delivery_rules> rules);
+    // Something may have come into a list that a reserving pop asks for; told to all shards at the turn's
+    // end.
+    void nudge_pollers(int db) { nudged_dbs_ |= 1U << static_cast<unsigned>(db); }
+    // Closes a client's socket. False: it is on another shard, or gone.
+    bool close_client(std::uint64_t id);
+
     // --- parked calls
     parked_call& park(session& client, broker::blocking_call call, link_key key, std::uint16_t command);
 
@@ -217,6 +225,7 @@ public:
     lease_pool leases;
     poller polls;
     broker_tap tap;
+    broker_gate gate;
     receiver_pool receivers;
     const std::unique_ptr<channel_store> layer_store;  // of the native channel layer
     const std::unique_ptr<channel_service> layer_service;
@@ -248,6 +257,7 @@ private:
     void close_slow_strangers();
     void reclaim_idle_leases();
     void dispose();
+    void tell_nudged();
     void drop_subscriptions_state(upstream& u);
     void begin_pending(upstream& u, channels::name_kind kind, const std::string& name);
     void end_pending(upstream& u, channels::name_kind kind, const std::string& name);
@@ -287,6 +297,7 @@ private:
     std::uint64_t seed_ = 0;
     std::uint32_t guarded_dbs_ = 0;
     std::uint32_t watched_dbs_ = 0;
+    std::uint32_t nudged_dbs_ = 0;
 };
 
 }  // namespace sidecar

@@ -314,6 +314,7 @@ void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::s
     auto& c = stats.of(entry.database, entry.command);
     const bool error = !first_bytes.empty() && first_bytes.front() == '-' && entry.use != reply_use::poison;
     if (entry.note != 0) tap.answered(entry.note, entry.database, first_bytes);
+    if (entry.note != 0 && settings_->settings.broker.reserve) nudge_pollers(entry.database);
     if (error) {
         ++c.errors;
         if (starts_with(first_bytes, "-READONLY"))
@@ -405,7 +406,9 @@ void shard_core::expire_holds() {
 }
 
 bool shard_core::wants_fine_ticks() const {
-    if (!polls.empty() || receivers.wants_fine_ticks() || !put_back_retries_.empty() || leases.waiting() > 0)
+    if (!polls.empty() || receivers.wants_fine_ticks() || !put_back_retries_.empty() ||
+        leases.waiting() > 0 || gate.busy() ||
+        std::any_of(parked_.begin(), parked_.end(), [](const auto& p) { return p->shut(); }))
         return true;
     return std::any_of(links_.begin(), links_.end(),
                        [](const auto& l) { return l->down_since.has_value() || l->retire_when_idle; });
@@ -467,6 +470,7 @@ void shard_core::on_time() {
     expire_holds();
     polls.on_time(now_);
     tap.on_time(now_);
+    gate.on_time(now_);
     receivers.on_time(now_);
     layer_store->on_time(now_);
     layer_service->on_time(now_);

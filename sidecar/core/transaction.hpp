@@ -7,6 +7,7 @@
 // corrected.
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -28,9 +29,10 @@ struct whole_transaction {
     std::vector<part> parts;
     std::size_t bytes = 0;
     bool publishes = false;
-    bool repeatable = false;  // running it twice leaves the same state
-    std::string notes;        // of a broker's traffic, to be written once it is submitted
-    bool delivers = false;    // they note a delivery
+    bool repeatable = false;           // running it twice leaves the same state
+    std::string notes;                 // of a broker's traffic, to be written once it is submitted
+    bool delivers = false;             // they note a delivery
+    std::deque<std::string> diverted;  // commands that go upstream with another key
 
     void clear() {
         constexpr std::size_t kept_parts_max = 4'096;
@@ -39,6 +41,7 @@ struct whole_transaction {
         bytes = 0;
         publishes = repeatable = delivers = false;
         notes.clear();
+        diverted.clear();
     }
 };
 

@@ -199,6 +199,7 @@ private:
         if (is_subscription(name)) return subscription(c, name, args);
         if (name == "DEL") return number(static_cast<int>(strings.erase(args[1])));
         if (name == "EVAL") {
+            if (to_number(args[2]) >= 5) return place(args);
             // Only put-backs come here: key, token, TTL, elements.
             if (args.size() < 6) return "-ERR this fake runs put-backs only\r\n";
             if (!strings.emplace(args[4], "").second) return number(0);
@@ -208,6 +209,20 @@ private:
         }
         if (name == "COMMAND") return "*0\r\n";
         return connection(c, name, args);
+    }
+
+    // A broker's message into a list: token, reserve, list, marks, paced tasks, hashes; message and end.
+    std::string place(const words& args) {
+        if (!strings.emplace(args[3], "").second) return number(0);
+        const auto arguments = 3 + static_cast<std::size_t>(to_number(args[2]));
+        auto& list = lists[args[5]];
+        if (args[arguments + 1] == "RPUSH") {
+            list.push_back(args[arguments]);
+        } else {
+            list.push_front(args[arguments]);
+        }
+        serve_blocked();
+        return number(1);
     }
 
     std::string set(fake_connection& c, const words& args) {
