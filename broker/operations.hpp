@@ -23,9 +23,10 @@ struct change_author {
 
 enum class change_outcome : std::uint8_t {
     done,
-    marked,    // will be done at its delivery
-    gone,      // it is not there any more, or not as it was
-    too_deep,  // farther from both ends than a removal may walk
+    marked,     // will be done at its delivery
+    gone,       // it is not there any more, or not as it was
+    too_deep,   // farther from both ends than a removal may walk
+    too_large,  // not without being told so twice
     count_differs,
     failed,  // Redis did not do it; the error says why
 };

@@ -9,6 +9,8 @@ namespace sidecar {
 
 namespace {
 
+// Comparing and copying a larger one in a script would stop Redis for longer than anybody should notice.
+constexpr std::size_t changed_bytes_max = 1U << 20;
 constexpr std::size_t chosen_max = 10'000;            // by one request
 constexpr std::uint64_t looked_through_max = 50'000;  // of a queue, by one filter
 
@@ -84,6 +86,7 @@ void change_summary::add(const std::string& tag, const change_result& result) {
             gone_.push_back(json_text(tag));
             break;
         case change_outcome::too_deep:
+        case change_outcome::too_large:
         case change_outcome::failed:
             errors_.push_back(json::object{
                 {"tag", json_text(tag)},
@@ -155,6 +158,13 @@ std::vector<listed_message> chosen_aside(const broker_call& call, const broker::
     return found;
 }
 
+std::optional<change_result> refused_change(const broker_call& call, const listed_message& message) {
+    if (message.element.empty()) return change_result{change_outcome::gone, 0, {}, {}};
+    if (message.element.size() <= changed_bytes_max || call.flag_of("force")) return std::nullopt;
+    return change_result{
+        change_outcome::too_large, 0, {}, "its size would keep Redis busy: say \"force\": true"};
+}
+
 broker::queue_end end_of(const broker_call& call, broker::queue_end usual) {
     if (call.flag_of("front")) return broker::queue_end::head;
     const std::string name = call.text_of("end");
@@ -176,6 +186,8 @@ void refuse_failure(const change_result& result) {
                 409, "there are " + std::to_string(result.count) + " now", {{"count", result.count}}};
         case change_outcome::too_deep:
             throw api_refusal{409, "it lies too deep in its queue for this"};
+        case change_outcome::too_large:
+            throw api_refusal{409, result.error};
         case change_outcome::failed:
             throw api_refusal{503, "Redis: " + result.error};
     }
@@ -205,7 +217,7 @@ change_result mark_message(const broker_call& call, const listed_message& messag
 }  // namespace
 
 change_result delete_message(const broker_call& call, const listed_message& message) {
-    if (message.element.empty()) return {change_outcome::gone, 0, {}, {}};
+    if (auto refused = refused_change(call, message)) return std::move(*refused);
     auto result = call.desk().operations.remove(message, author_of(call));
     if (result.outcome != change_outcome::too_deep) {
         if (result.outcome == change_outcome::done) {
@@ -219,7 +231,7 @@ change_result delete_message(const broker_call& call, const listed_message& mess
 
 change_result move_message(const broker_call& call, const listed_message& message, const std::string& queue,
                            std::optional<std::int64_t> priority, broker::queue_end end) {
-    if (message.element.empty()) return {change_outcome::gone, 0, {}, {}};
+    if (auto refused = refused_change(call, message)) return std::move(*refused);
     broker::envelope_edit edit;
     edit.exchange = "";
     edit.routing_key = queue;

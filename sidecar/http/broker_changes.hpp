@@ -45,6 +45,9 @@ private:
                                          const std::string& queue, std::optional<std::int64_t> priority,
                                          broker::queue_end end);
 [[nodiscard]] broker::queue_end end_of(const broker_call& call, broker::queue_end usual);
+// Why it is not even tried: it was not found, or is so large that it must be forced.
+[[nodiscard]] std::optional<change_result> refused_change(const broker_call& call,
+                                                          const listed_message& message);
 // A failure as the API tells it.
 void refuse_failure(const change_result& result);
 

@@ -210,6 +210,7 @@ std::string edited(const broker_call& call, const listed_message& message) {
 
 http_response edit_one(const broker_call& call) {
     const auto message = waiting_message(call);
+    if (const auto refused = refused_change(call, message)) refuse_failure(*refused);
     const std::string element = edited(call, message);
     const std::string to = call.text_of("to");
     const auto priority = call.number_of("priority");
@@ -277,7 +278,7 @@ void add_message_routes(http_routes& routes, broker_control& control) {
     constexpr std::string_view move_body =
         R"({"type":"object","properties":{"to":{"type":"string"},"end":{"type":"string",)"
         R"("enum":["head","tail"]},"priority":{"type":"integer","minimum":0,"maximum":9},)"
-        R"("reason":{"type":"string"}}})";
+        R"("force":{"type":"boolean"},"reason":{"type":"string"}}})";
     post("/api/v1/messages/{tag}/delete", "Removes it, into the trash", delete_one, force_body);
     post("/api/v1/messages/{tag}/move", "Moves it to another queue", move_one, move_body);
     post("/api/v1/messages/{tag}/requeue", "Moves it to an end of its queue; an unacked one is restored",

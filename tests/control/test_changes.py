@@ -201,3 +201,13 @@ def test_what_was_put_aside_is_listed_and_given_back(site, kind):
     assert waiting(site)[-1] == elements[1]
     site.post(f"/api/v1/{kind}/celery/delete", {"tags": [tag_of(elements[0])]})
     assert site.redis.llen(f"__sidecar:br:{kind}:celery") == 1
+
+
+def test_what_is_so_large_that_redis_would_stand_still_must_be_forced(site):
+    site.redis.lpush("celery", large := envelope(args=("x" * 2_000_000,)))
+    shown = site.get("/api/v1/queues/celery/messages")["items"][0]
+    assert shown["size_bytes"] == len(large)
+    site.post(f"/api/v1/messages/{tag_of(large)}/delete", status=409)
+    assert site.redis.llen("celery") == 1
+    site.post(f"/api/v1/messages/{tag_of(large)}/delete", {"force": True})
+    assert site.redis.llen("celery") == 0
