@@ -116,8 +116,8 @@ class Hdms:
         assert answer.status in (200, 201), answer
         return name
 
-    def upload(self, name="note.txt", content=b"hello", **options):
-        return http_client.upload(self.port("file-service"), "/api/files/", name, content, **options)
+    def upload(self, name="note.txt", content=b"hello", *kind, **options):
+        return http_client.upload(self.port("file-service"), "/api/files/", name, content, *kind, **options)
 
     def file(self, number):
         return http_client.get(self.port("file-service"), f"/api/files/{number}/").json()
