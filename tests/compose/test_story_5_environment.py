@@ -49,7 +49,7 @@ def test_another_password_and_pool_size_take_effect_on_existing_volumes(second):
     second.create_ticket("before the change")
     environment = second.environment
     environment.set(
-        POSTGRES_PASSWORD="changed ' \" secret",
+        POSTGRES_PASSWORD="changed-p@ss%word",
         PGBOUNCER_DEFAULT_POOL_SIZE="37",
         REDIS_PASSWORD="new-redis-secret",
         DB_STATEMENT_TIMEOUT="7000",
