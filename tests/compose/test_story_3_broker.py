@@ -33,8 +33,8 @@ def finished(hdms, number, seconds=60):
     )
 
 
-def send(hdms, *arguments):
-    answer = hdms.upload(*arguments)
+def send(hdms, name, content, **options):
+    answer = hdms.upload(name, content, **options)
     assert answer.status == 202, answer
     return answer.json()["id"]
 
@@ -62,7 +62,7 @@ def test_the_test_virus_is_found(hdms):
 
 
 def test_a_picture_is_converted(hdms):
-    found = finished(hdms, send(hdms, "dot.png", picture(), "image/png"))
+    found = finished(hdms, send(hdms, "dot.png", picture(), kind="image/png"))
     assert found["state"] == "done", found
 
 
