@@ -39,9 +39,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
+    """Of the tests alone: the images of a first run may take minutes."""
     for item in items:
         if pathlib.Path(item.fspath).parent.name == "compose" and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(300, func_only=True))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -122,7 +122,7 @@ def hold_a_transaction(hdms, seconds, deadline):
     raise AssertionError("too many tries")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240, func_only=True)
 def test_pool_exhausted_by_200_clients_heals_by_retries_with_backoff(hdms):
     """Each holds a server connection for longer than query_wait_timeout: most are refused at first."""
     wait = int(hdms.environment["PGBOUNCER_QUERY_WAIT_TIMEOUT"])

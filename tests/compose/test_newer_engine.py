@@ -36,7 +36,7 @@ def test_compose_v2_takes_the_shipped_files(compose_v2, overrides, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(400, func_only=True)
 def test_ready_sooner_on_engine_26_with_start_interval(engine, images, compose_v2, table):
     if engine is None:
         pytest.skip("needs an engine")

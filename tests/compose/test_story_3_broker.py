@@ -71,7 +71,7 @@ def test_a_restarted_worker_reconnects_and_works_on(hdms):
     assert finished(hdms, send(hdms, "after.txt", b"after the restart"))["state"] == "done"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(400, func_only=True)
 def test_no_task_is_lost_when_the_worker_is_killed_amid_them(hdms):
     """What the killed one held comes back after the visibility timeout of two minutes."""
     numbers = [send(hdms, f"{index}.txt", b"x" * 1000) for index in range(20)]

@@ -42,7 +42,7 @@ def test_reconnected_within_5_seconds_of_a_restart(hdms, table, name):
     assert seconds <= RECONNECT_SECONDS
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(400, func_only=True)
 def test_time_to_ready_with_the_shipped_health_checks(engine, images, table, hdms):
     """Engine 20 asks for health each 30 s only, and what waits for what waits as long.
 
