@@ -170,7 +170,13 @@ std::string broker_call::by() const {
 }
 
 std::vector<std::string> broker_call::queues() const {
-    return desk_->catalog.queues(layout_);
+    auto names = desk_->catalog.queues(layout_);
+    // A queue that was empty whenever the catalogue came by has passed on the wire.
+    for (const auto& seen : control_.observer().queues())
+        if (seen.broker == id() && broker::is_work_queue(seen.name)) names.push_back(seen.name);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
 }
 
 const std::string& broker_call::known_queue(std::size_t index) const {

@@ -102,11 +102,6 @@ std::string random_hex() {
     return out;
 }
 
-template <class Core>
-void hand_rules(Core& core, const std::shared_ptr<const broker::delivery_rules>& rules) {
-    if constexpr (requires { core.set_delivery_rules(rules); }) core.set_delivery_rules(rules);
-}
-
 class server {
 public:
     server(const config& settings, const std::vector<std::string>& args) : settings_(settings), args_(args) {}
@@ -209,7 +204,7 @@ private:
         hooks.random_id = random_hex;
         hooks.push_rules = [this](const std::shared_ptr<const broker::delivery_rules>& rules) {
             const auto taken = ask_shards<bool>([rules](shard_core& core) {
-                hand_rules(core, rules);
+                core.set_delivery_rules(rules);
                 return true;
             });
             return taken.size() == shards_.size();

@@ -5,7 +5,7 @@ import time
 
 from control_site import envelope, tag_of
 
-from support.polling import eventually
+from support.polling import eventually, stays
 
 DEPTH = 64_000  # its middle is farther from both ends than a message is taken out
 
@@ -102,3 +102,70 @@ def test_the_true_age_of_a_message_is_known_from_the_wire(site):
     site.redis.lpush("aged", unseen := envelope(queue="aged"))
     page = site.get("/api/v1/queues/aged/messages")["items"]
     assert {item["tag"]: item["age_seconds"] for item in page}[tag_of(unseen)] is None
+
+
+def test_a_paused_queue_delivers_nothing_and_a_resumed_one_everything(site):
+    elements = site.fill("calm", 20)
+    site.post("/api/v1/queues/calm/pause")
+    worker = Worker(site, "calm", "calm\x06\x163")
+    worker.start()
+    stays(lambda: not worker.tags and site.redis.llen("calm") == 20, seconds=1.5)
+    site.post("/api/v1/queues/calm/resume")
+    eventually(lambda: len(worker.tags) == 20)
+    worker.stop()
+    assert worker.tags == [tag_of(each) for each in elements]
+
+
+def test_a_waiting_worker_is_held_by_a_pause_that_comes_later(site):
+    site.fill("late", 1)
+    worker = Worker(site, "late")
+    worker.start()
+    eventually(lambda: worker.tags)
+    site.post("/api/v1/queues/late/pause")
+    with site.client() as producer:
+        producer.lpush("late", element := envelope(queue="late"))
+    stays(lambda: len(worker.tags) == 1, seconds=1.5)
+    assert site.redis.llen("late") == 1
+    site.post("/api/v1/queues/late/resume")
+    eventually(lambda: worker.tags[1:] == [tag_of(element)])
+    worker.stop()
+
+
+def test_revoked_and_held_tasks_are_kept_from_workers(site):
+    keep = envelope(queue="mixed", task="lab.keep")
+    spam = envelope(queue="mixed", task="lab.spam")
+    later = envelope(queue="mixed", task="lab.later")
+    dropped = envelope(queue="mixed", task="lab.keep", id="drop-me")
+    site.redis.lpush("mixed", spam, later, dropped, keep)
+    site.post("/api/v1/task-types/lab.spam/revoke")
+    site.post("/api/v1/task-types/lab.later/pause")
+    site.post("/api/v1/tasks/drop-me/revoke")
+    worker = Worker(site, "mixed")
+    worker.start()
+    eventually(lambda: worker.tags == [tag_of(keep)])
+    eventually(lambda: [item["tag"] for item in site.get("/api/v1/held")["items"]] == [tag_of(later)])
+    assert site.get("/api/v1/trash")["items"] is not None
+    site.post("/api/v1/task-types/lab.later/resume")
+    eventually(lambda: worker.tags == [tag_of(keep), tag_of(later)])
+    worker.stop()
+
+
+def test_a_marked_message_that_is_popped_first_is_kept_back(site):
+    template = envelope(queue="marks", tag="@TAG@", id="@ID@")
+    for begin in range(0, DEPTH, 4_000):
+        numbers = range(begin, begin + 4_000)
+        site.redis.lpush("marks", *(template.replace("@TAG@", f"m{n:05}") for n in numbers))
+    middle = DEPTH // 2
+    page = site.get(f"/api/v1/queues/marks/messages?cursor=0.{middle}.m{middle - 1:05}&limit=2")["items"]
+    victim, mover = (item["tag"] for item in page)
+    site.post(f"/api/v1/messages/{victim}/delete")
+    site.post(f"/api/v1/messages/{mover}/move", {"to": "elsewhere"})
+    worker = Worker(site, "marks")
+    worker.start()
+    site.redis.ltrim("marks", 0, DEPTH - middle - 1)
+    eventually(lambda: f"m{middle + 20:05}" in worker.tags, seconds=20)
+    site.redis.ltrim("marks", 1, 0)
+    worker.stop()
+    assert not {victim, mover} & set(worker.tags)
+    eventually(lambda: [tag_of(each) for each in site.redis.lrange("elsewhere", 0, -1)] == [mover])
+    eventually(lambda: site.get("/api/v1/rules?kind=mark")["items"] == [], seconds=10)
