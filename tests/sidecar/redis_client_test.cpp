@@ -52,8 +52,8 @@ TEST_CASE("redis_client gives each command its reply", "[redis_client]") {
     REQUIRE(replies[1].items.size() == 2);
     CHECK(replies[1].items[0].integer == 7);
     CHECK(replies[1].items[1].type == resp::kind::null);
-    CHECK(is_error(replies[2]));
-    CHECK_FALSE(is_gone(replies[2]));
+    CHECK(broker::is_error(replies[2]));
+    CHECK_FALSE(broker::is_gone(replies[2]));
 }
 
 TEST_CASE("redis_client tells of a lost connection and asks for another", "[redis_client]") {
@@ -63,18 +63,18 @@ TEST_CASE("redis_client tells of a lost connection and asks for another", "[redi
     const std::vector<broker::redis_command> commands{{"A"}, {"B"}};
     const auto replies = client.pipeline(commands);
     CHECK(replies[0].text == "OK");
-    CHECK(is_gone(replies[1]));
+    CHECK(broker::is_gone(replies[1]));
     CHECK(client.call({"C"}).integer == 1);
     CHECK(end.connections == 2);
     redis_client nowhere([] { return -1; });
-    CHECK(is_gone(nowhere.call({"PING"})));
+    CHECK(broker::is_gone(nowhere.call({"PING"})));
 }
 
 TEST_CASE("redis_client waits only so long, and refuses what is too large", "[redis_client]") {
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
     redis_client client([&] { return ends[0]; }, {std::chrono::milliseconds(50), 100});
-    CHECK(is_gone(client.call({"PING"})));
+    CHECK(broker::is_gone(client.call({"PING"})));
     CHECK(client.call({"SET", "a", std::string(200, 'x')}).text == broker::redis_refused);
     ::close(ends[1]);
 }
