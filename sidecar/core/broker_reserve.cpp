@@ -119,7 +119,9 @@ void broker_gate::keep_reserve(time_point now) {
 
 void broker_gate::release_paced() {
     if (shard_.index != 0 || !rules_) return;
-    for (const auto& [db, r] : rules_->by_db) {
+    for (const auto& of_db : rules_->by_db) {
+        const int db = of_db.first;
+        const broker::db_rules& r = of_db.second;
         const auto waits = paced_wait_.try_emplace(db, true).first;
         if (r.task_rates.empty() && !waits->second) continue;
         std::vector<std::pair<std::string, std::int64_t>> budgets;
