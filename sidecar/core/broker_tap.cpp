@@ -66,8 +66,13 @@ void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
 
 void broker_tap::seal() {
     sealed_bytes_ += open_.size();
-    sealed_.push_back({std::move(open_), open_expected_, std::move(open_failed_)});
-    open_ = {};
+    // A short batch is copied, so that whoever waits for it does not hold a whole buffer.
+    const bool is_short = open_.size() < batch_bytes_max / 4;
+    sealed_.push_back(
+        {is_short ? std::string(open_) : std::move(open_), open_expected_, std::move(open_failed_)});
+    if (!is_short) open_ = {};
+    open_.clear();
+    open_.reserve(batch_bytes_max + batch_bytes_max / 4);
     open_failed_ = {};
     open_expected_ = 0;
     empty_before_ = true;
