@@ -46,12 +46,13 @@ struct fake_hub final : channel_incoming {
                     std::vector<channels::spooled_message> messages) override {
         for (const auto& m : messages) log.push_back("spooled " + std::string(process) + " " + *m.body);
     }
-    std::vector<channels::spooled_message> on_taken(const layer_ref&, std::string_view process) override {
-        log.push_back("taken " + std::string(process));
+    void on_taken(const layer_ref&, std::string_view process, std::uint64_t claims,
+                  std::function<void(std::vector<channels::spooled_message>)> left) override {
+        log.push_back("taken " + std::string(process) + " by claim " + std::to_string(claims));
         channels::spooled_message m;
         m.channel = std::string(process) + "!x";
         m.body = payload("left");
-        return {m};
+        left({m});
     }
     void on_flush(const layer_ref&) override { log.push_back("flush"); }
     void on_wake(const layer_ref&, std::string_view channel) override {
@@ -96,9 +97,9 @@ TEST_CASE("channel_store: a claim is answered once, not from inside the call, wi
     channels::spooled_message waiting;
     waiting.channel = "p!x";
     waiting.body = payload("hello");
-    std::string reply = "*2\r\n*2\r\n:900\r\n";
+    std::string reply = "*3\r\n*2\r\n:900\r\n";
     resp::append_bulk(reply, channels::encode_spooled(waiting, "other"));
-    reply += "*2\r\n$8\r\nroom p!x\r\n:5000\r\n";
+    reply += "*2\r\n$8\r\nroom p!x\r\n:5000\r\n:7\r\n";
     h.redis_answers(reply);
     int answers = 0;
     claim_answer got;
@@ -116,6 +117,7 @@ TEST_CASE("channel_store: a claim is answered once, not from inside the call, wi
     CHECK(got.messages[0].expires_in_ms == 900);
     REQUIRE(got.memberships.size() == 1);
     CHECK(got.memberships[0].group == "room");
+    CHECK(got.claims == 7);
 }
 
 TEST_CASE("channel_store: a message for another node is answered by that node") {
@@ -219,7 +221,7 @@ TEST_CASE("channel_store: a group message is tallied only when the sender asks")
 
 TEST_CASE("channel_store: a tallied group message waits for as many nodes as it was sent to") {
     store_harness h;
-    h.redis_answers("*8\r\n$2\r\nok\r\n:2\r\n:2\r\n:1\r\n:0\r\n:9\r\n:4\r\n$2\r\nep\r\n");
+    h.redis_answers("*9\r\n$2\r\nok\r\n:2\r\n:2\r\n:1\r\n:0\r\n:9\r\n:4\r\n$2\r\nep\r\n:6\r\n");
     group_wish wish;
     wish.group = "room";
     wish.body = payload("hi");
@@ -246,6 +248,7 @@ TEST_CASE("channel_store: a tallied group message waits for as many nodes as it 
     CHECK(got.others.delivered == 4);
     CHECK(got.offset == 4);
     CHECK(got.epoch == "ep");
+    CHECK(got.claims == 6);
 }
 
 TEST_CASE("channel_store: a process that another node claims is handed over with what it has not read") {
@@ -253,8 +256,9 @@ TEST_CASE("channel_store: a process that another node claims is handed over with
     node_message m;
     m.verb = node_verb::taken;
     m.name = "p";
+    m.expiry_ms = 8;  // the count of claims
     h.arrives_from("other", m);
-    CHECK(h.hub.log == std::vector<std::string>{"taken p"});
+    CHECK(h.hub.log == std::vector<std::string>{"taken p by claim 8"});
     const auto handed = h.published_to("other");
     REQUIRE(handed.size() == 1);
     CHECK(handed[0].verb == node_verb::handover);
@@ -266,7 +270,7 @@ TEST_CASE("channel_store: when Redis has forgotten the node, its processes are w
     store_harness h;
     h.hub.processes.push_back({layer, "p", 10'000, {{"room", "p!x", 5'000}, {"hall", "p!y", 6'000}}});
     // One reply for heartbeat, claim and join: nothing was known.
-    h.redis_answers("*2\r\n*0\r\n*2\r\n$7\r\nbar p!z\r\n:100\r\n");
+    h.redis_answers("*3\r\n*0\r\n*2\r\n$7\r\nbar p!z\r\n:100\r\n:1\r\n");
     h.pass_slowly(milliseconds(1'100));
     std::vector<words> calls;
     for (const auto& [db, args] : h.redis.log)
