@@ -119,6 +119,13 @@ void observer::on_depth(std::uint8_t db, std::string_view key, std::uint64_t dep
     list.head_tag = *head_tag;
 }
 
+void observer::on_stats(const broker_id& broker, std::string_view node, std::int64_t concurrency,
+                        std::int64_t prefetch) {
+    const std::pair key(broker, std::string(node));
+    if (!state_->workers.nodes().contains(key)) return;
+    state_->stats[key] = {concurrency, prefetch};
+}
+
 void observer::message_removed(std::string_view tag) {
     state_->unacked.erase(tag);
     state_->times.forget(tag);
@@ -157,6 +164,7 @@ void observer::tick(std::int64_t now_us) {
         needed.insert(held.popped_by);
     });
     at.workers.tick(now_us, at.limits.worker_forget_us, needed);
+    std::erase_if(at.stats, [&](const auto& each) { return !at.workers.nodes().contains(each.first); });
     std::erase_if(at.replies, [&](const auto& each) {
         return each.second.last_us <
                now_us - (each.second.popped < each.second.pushed ? 3'600'000'000 : 60'000'000);

@@ -62,13 +62,13 @@ void observer::state::on_pushed(const wire_note& note, client_record& by) {
         return;
     }
     const auto seen = glance(note.text, note.size);
-    if (seen) {
-        const std::string_view exchange = seen->head.exchange;
-        const auto route = std::find_if(routes.begin(), routes.end(), [&](const pending_route& each) {
-            return each.client == by.id || (each.host == host_of(by.address) && each.exchange == exchange);
-        });
-        if (route != routes.end()) routes.erase(route);
-    }
+    const std::string_view exchange = seen ? std::string_view(seen->head.exchange) : std::string_view();
+    const auto route = std::find_if(routes.begin(), routes.end(), [&](const pending_route& each) {
+        // A restore looks the binding up on one socket and pushes on another.
+        if (seen) return each.exchange == exchange && each.host == host_of(by.address);
+        return each.client == by.id;
+    });
+    if (route != routes.end()) routes.erase(route);
     const bool returned = seen && takes_back(by.id, seen->head.tag);
     settle_all(by.id);
     const auto number = list_at(note.db, note.key);

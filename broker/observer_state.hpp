@@ -68,6 +68,12 @@ struct reply_list {
     std::int64_t last_us = 0;
 };
 
+// What a worker told about its pool when it was asked.
+struct worker_stats {
+    std::int64_t concurrency = 0;
+    std::int64_t prefetch = 0;
+};
+
 struct observer::state {
     explicit state(const observer_limits& given)
         : limits(given),
@@ -88,6 +94,7 @@ struct observer::state {
     worker_map workers;
     task_table tasks;
     celery_counters celery;
+    std::map<std::pair<broker_id, std::string>, worker_stats> stats;
 
     std::vector<list_record> lists;
     std::map<std::pair<std::uint8_t, std::string>, list_number, std::less<>> list_numbers;
@@ -113,7 +120,7 @@ struct observer::state {
 
     std::optional<list_number> list_at(std::uint8_t db, std::string_view key);
     [[nodiscard]] const list_name& name_of(list_record& list) const;
-    [[nodiscard]] broker_id broker_of(const held_message& held);
+    [[nodiscard]] broker_id broker_of(const held_message& held) const;
     task_type_record& type_of(const broker_id& broker, std::string_view task, std::string_view queue);
     // Ends what waits for the client's next note; `tag`: not this one, it is pushed again.
     void settle_all(std::uint64_t client);

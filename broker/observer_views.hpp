@@ -111,8 +111,9 @@ struct worker_view {
     std::optional<double> heartbeat_every_s;
     std::optional<double> clock_skew_s;  // worker's clock minus ours
     std::optional<std::int64_t> pid;
-    std::optional<std::int64_t> active;     // as it told with its heartbeat
-    std::optional<std::int64_t> processed;  // as it told with its heartbeat
+    std::optional<std::int64_t> active;                 // as it told with its heartbeat
+    std::optional<std::int64_t> processed;              // as it told with its heartbeat
+    std::optional<std::int64_t> concurrency, prefetch;  // as it answered to `stats`
     std::vector<double> load;
     std::string software;  // "py-celery 5.6.3"
     std::string system;

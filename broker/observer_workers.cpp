@@ -80,6 +80,10 @@ std::vector<worker_view> observer::workers() const {
         view.active = node.active;
         view.processed = node.processed;
         view.load = node.load;
+        if (const auto stats = at.stats.find(key); stats != at.stats.end()) {
+            view.concurrency = stats->second.concurrency;
+            view.prefetch = stats->second.prefetch;
+        }
         view.software = node.software;
         view.system = node.system;
         if (node.online_us != 0) view.started_us = node.online_us;
@@ -187,8 +191,8 @@ std::vector<orphan_view> observer::orphans() const {
     return all;
 }
 
-broker_id observer::state::broker_of(const held_message& held) {
-    if (held.list) return name_of(lists[*held.list]).broker;
+broker_id observer::state::broker_of(const held_message& held) const {
+    if (held.list) return names.broker_of(lists[*held.list].db, lists[*held.list].key);
     return names.broker_of(held.db, held.hash);
 }
 
