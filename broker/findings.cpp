@@ -22,6 +22,8 @@ constexpr double skew_s = 2;
 constexpr std::int64_t catatonic_us = 30'000'000;
 constexpr std::uint64_t loop_deliveries = 5;
 
+using ready_counts = std::map<std::pair<broker_id, std::string>, std::uint64_t>;
+
 json::string text(std::string_view of) {
     return json::string(of.data(), of.size());
 }
@@ -67,10 +69,13 @@ void waits_beyond_timeout(const observer& from, std::uint8_t db, std::int64_t no
         json::array examples;
     };
     std::map<broker_id, late> by_broker;
+    std::map<broker_id, std::optional<double>> timeouts;
     from.tables().unacked.for_each([&](const held_message& held) {
         if (held.eta_us <= now_us || held.noted_by == 0 || held.db != db) return;
         const broker_id broker = from.tables().broker_of(held);
-        const auto timeout_s = from.visibility_timeout_s(broker);
+        const auto [known, fresh] = timeouts.try_emplace(broker);
+        if (fresh) known->second = from.visibility_timeout_s(broker);
+        const auto& timeout_s = known->second;
         const double wait_s = static_cast<double>(held.eta_us - held.taken_us) / 1e6;
         if (!timeout_s || wait_s <= *timeout_s) return;
         late& of = by_broker[broker];
@@ -99,15 +104,16 @@ void waits_beyond_timeout(const observer& from, std::uint8_t db, std::int64_t no
 }
 
 // Heartbeats tell that its loop runs; that it asks for nothing although it has nothing to do is the illness.
-void catatonic(const observer& from, const worker_view& worker, std::int64_t now_us,
-               std::vector<finding>& into) {
+void catatonic(const observer& from, const worker_view& worker, const ready_counts& waiting,
+               std::int64_t now_us, std::vector<finding>& into) {
     if (worker.state != liveness::online || worker.node.empty() || !worker.last_heartbeat_us) return;
     if (worker.queues.empty() || worker.active.value_or(0) > 0 || worker.unacked > 0) return;
     const std::int64_t since = std::max(worker.last_poll_us.value_or(0), worker.started_us.value_or(0));
     if (now_us - since < catatonic_us || now_us - from.watching_since_us() < catatonic_us) return;
     std::uint64_t ready = 0;
     for (const std::string& name : worker.queues) {
-        if (const auto queue = from.queue(worker.broker, name)) ready += queue->ready.value_or(0);
+        if (const auto found = waiting.find({worker.broker, name}); found != waiting.end())
+            ready += found->second;
     }
     finding found{"catatonic-worker",
                   ready > 0 ? severity::critical : severity::warning,
@@ -125,9 +131,9 @@ void catatonic(const observer& from, const worker_view& worker, std::int64_t now
     into.push_back(std::move(found));
 }
 
-void about_worker(const observer& from, const worker_view& worker, std::int64_t now_us,
-                  std::vector<finding>& into) {
-    catatonic(from, worker, now_us, into);
+void about_worker(const observer& from, const worker_view& worker, const ready_counts& waiting,
+                  std::int64_t now_us, std::vector<finding>& into) {
+    catatonic(from, worker, waiting, now_us, into);
     if (worker.clock_skew_s && worker.state == liveness::online && std::abs(*worker.clock_skew_s) > skew_s) {
         finding found{"clock-skew", severity::warning, worker.broker, worker.node, {}, {}, {}};
         found.title =
@@ -222,9 +228,11 @@ void find_in_traffic(const observer& from, std::uint8_t db, std::int64_t now_us,
     timeouts_differ(from, db, into);
     waits_beyond_timeout(from, db, now_us, into);
     orphans_and_loops(from, db, now_us, into);
+    ready_counts waiting;
+    for (const queue_view& each : from.queues()) waiting[{each.broker, each.name}] = each.ready.value_or(0);
     const auto workers = from.workers();
     for (const worker_view& each : workers) {
-        if (each.broker.db == db) about_worker(from, each, now_us, into);
+        if (each.broker.db == db) about_worker(from, each, waiting, now_us, into);
     }
     mixed_versions(workers, db, into);
     for (const silent_drop_view& each : from.silent_drops()) {

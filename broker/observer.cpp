@@ -11,6 +11,9 @@ namespace {
 constexpr std::int64_t route_waits_us = 1'000'000;
 constexpr std::int64_t early_kept_us = 10'000'000;
 constexpr std::int64_t acknowledgement_waits_us = 100'000;
+constexpr std::int64_t tidy_every_us = 1'000'000;
+constexpr std::int64_t unread_replies_kept_us = 3'600'000'000;
+constexpr std::int64_t read_replies_kept_us = 60'000'000;
 
 }  // namespace
 
@@ -31,6 +34,10 @@ void observer::on_note(const wire_note& note) {
         at.settle_all(note.client);
         return at.workers.gone(note.client, note.at_us);
     }
+    // These are told of clients that may be gone already; they must not come to life again.
+    if (note.kind == wire_kind::put_back || note.kind == wire_kind::reserved_back)
+        return at.on_put_back(note);
+    if (note.kind == wire_kind::withheld) return at.on_withheld(note);
     client_record* const by = at.workers.client(note.client, note.db, note.at_us);
     if (by == nullptr) return;
     if (note.kind != wire_kind::settled && note.kind != wire_kind::pushed) at.settle_all(note.client);
@@ -72,6 +79,9 @@ void observer::on_note(const wire_note& note) {
         case wire_kind::named:
             if (note.key == "name" || by->name.empty()) by->name = note.text.substr(0, 200);
             return;
+        case wire_kind::put_back:
+        case wire_kind::reserved_back:
+        case wire_kind::withheld:
         case wire_kind::listens_no_more:
         case wire_kind::gone:
         case wire_kind::gap:
@@ -112,7 +122,9 @@ void observer::on_depth(std::uint8_t db, std::string_view key, std::uint64_t dep
     list.depth = depth;
     // What has just been pushed or popped may not have been told yet.
     const bool settled = std::max(list.pushed_us, list.popped_us) < now_us - 500'000;
-    if (settled && state_->times.waiting(found->second) > depth) state_->times.trim(found->second, depth);
+    const auto untold = settled ? 0 : 100 + static_cast<std::uint64_t>(2 * list.in.per_second(now_us, 10));
+    if (state_->times.waiting(found->second) > depth + untold)
+        state_->times.trim(found->second, depth + untold);
     if (depth == 0 && settled) list.head_unknown = false;
     if (!head_tag) return;
     list.head_unknown = state_->times.find(*head_tag) == nullptr;
@@ -145,30 +157,42 @@ void observer::forget_unacked(std::string_view tag) {
 
 void observer::tick(std::int64_t now_us) {
     state& at = *state_;
-    const bool ten_seconds = now_us / 10'000'000 != at.now_us / 10'000'000;
     at.now_us = std::max(at.now_us, now_us);
     std::vector<std::uint64_t> settled;
     for (const auto& [client, tags] : at.settling_by_client) {
         if (!tags.empty() && tags.back().at_us < now_us - acknowledgement_waits_us) settled.push_back(client);
     }
     for (const std::uint64_t client : settled) at.settle_all(client);
+    if (now_us - at.tidied_us < tidy_every_us) return;
+    at.tidied_us = now_us;
     at.expire_routes(false);
     at.expire_early();
     at.unacked.expire(now_us);
     at.times.expire(now_us - at.limits.message_forget_us);
+    at.tidy_workers();
     at.count_orphans();
-    if (!ten_seconds) return;
+    std::erase_if(at.replies, [&](const auto& each) {
+        const auto& [pushed, popped, last_us] = each.second;
+        return last_us < now_us - (popped < pushed ? unread_replies_kept_us : read_replies_kept_us);
+    });
+}
+
+void observer::state::tidy_workers() {
     std::set<std::uint64_t> needed;
-    at.unacked.for_each([&](const held_message& held) {
+    unacked.for_each([&](const held_message& held) {
         needed.insert(held.noted_by);
         needed.insert(held.popped_by);
     });
-    at.workers.tick(now_us, at.limits.worker_forget_us, needed);
-    std::erase_if(at.stats, [&](const auto& each) { return !at.workers.nodes().contains(each.first); });
-    std::erase_if(at.replies, [&](const auto& each) {
-        return each.second.last_us <
-               now_us - (each.second.popped < each.second.pushed ? 3'600'000'000 : 60'000'000);
-    });
+    std::set<std::string_view> hosts;
+    workers.tick(now_us, limits.worker_forget_us, needed);
+    for (const auto& [key, node] : workers.nodes()) hosts.insert(hostname_of(key.second));
+    std::set<std::string> gone;
+    for (const auto& host : known_hosts) {
+        if (!hosts.contains(host)) gone.insert(host);
+    }
+    for (const std::string& host : gone) celery.forget_host(host);
+    known_hosts = {hosts.begin(), hosts.end()};
+    std::erase_if(stats, [&](const auto& each) { return !workers.nodes().contains(each.first); });
 }
 
 void observer::state::expire_routes(bool all) {

@@ -1,33 +1,17 @@
 // Celery's events, as PUBLISH carries them: a kombu message whose body is one event or a list of them.
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <string>
 #include <utility>
 
-#include "broker/base64.hpp"
+#include "broker/celery_event.hpp"
 #include "broker/observer_state.hpp"
 
 namespace broker {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::size_t events_of_one_message_max = 1'000;
-
-// nullopt when it is not JSON within a kombu message.
-std::optional<json::value> body_of(std::string_view payload) {
-    const auto message = read_envelope(payload);
-    if (!message) return std::nullopt;
-    const auto bytes = message->head.body_encoding == "base64" ? base64_decode(message->body)
-                                                               : std::optional(std::string(message->body));
-    if (!bytes) return std::nullopt;
-    json::error_code ec;
-    json::value body = json::parse(*bytes, ec);
-    if (ec) return std::nullopt;
-    return body;
-}
 
 node_news news_of(std::string_view type, const json::object& fields) {
     node_news news;
@@ -80,23 +64,9 @@ void take_event(observer::state& at, const broker_id& broker, const json::object
 }  // namespace
 
 void observer::state::on_events(const broker_id& broker, const wire_note& note, client_record& by) {
-    const auto body = body_of(note.text);
-    if (!body) {
-        ++counts.unreadable_events;
-        return;
-    }
-    if (body->is_object()) return take_event(*this, broker, body->get_object(), by, note.at_us);
-    if (!body->is_array() || body->get_array().size() > events_of_one_message_max) {
-        ++counts.unreadable_events;
-        return;
-    }
-    for (const json::value& each : body->get_array()) {
-        if (each.is_object()) {
-            take_event(*this, broker, each.get_object(), by, note.at_us);
-        } else {
-            ++counts.unreadable_events;
-        }
-    }
+    const read_events_result read = read_events(note.text);
+    if (!read.error.empty()) ++counts.unreadable_events;
+    for (const celery_event& each : read.events) take_event(*this, broker, each.fields, by, note.at_us);
 }
 
 }  // namespace broker

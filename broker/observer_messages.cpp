@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/glance.hpp"
+#include "broker/iso_time.hpp"
 #include "broker/observer_state.hpp"
 
 namespace broker {
@@ -148,7 +149,7 @@ void observer::state::on_popped(const wire_note& note, client_record& by) {
     std::optional<double> wait_s;
     if (known != nullptr && first) {
         // A task waits from when it may run.
-        const std::int64_t from = std::max(known->enqueued_us, iso_time_us(head.eta).value_or(0));
+        const std::int64_t from = std::max(known->enqueued_us, parse_iso_time_us(head.eta).value_or(0));
         wait_s = static_cast<double>(note.at_us - from) / 1e6;
     } else if (known == nullptr) {
         if (asked_tags.size() < asked_max) asked_tags.push_back(head.tag);
@@ -175,7 +176,7 @@ void observer::state::on_popped(const wire_note& note, client_record& by) {
         held->taken_us = note.at_us;
         held->id = head.id;
         held->task = head.task;
-        held->eta_us = iso_time_us(head.eta).value_or(0);
+        held->eta_us = parse_iso_time_us(head.eta).value_or(0);
         held->orphan_counted = false;
         if (late) workers.tie_clients(held->noted_by, by.id);
     }
@@ -221,7 +222,7 @@ void observer::state::on_noted(const wire_note& note, client_record& by) {
         if (const auto seen = glance(note.extra, note.size)) {
             held->id = seen->head.id;
             held->task = seen->head.task;
-            held->eta_us = iso_time_us(seen->head.eta).value_or(0);
+            held->eta_us = parse_iso_time_us(seen->head.eta).value_or(0);
             const naming style = names.namings(broker).front();
             const int step = priority_step(seen->head.priority, style);
             held->list = list_at(note.db, list_key(seen->head.routing_key, step, style));
@@ -273,9 +274,9 @@ void observer::state::acknowledged(const std::string& tag, std::int64_t at_us) {
     }
 }
 
-void observer::state::on_put_back(const wire_note& note, client_record& by) {
+void observer::state::on_put_back(const wire_note& note) {
     ++(note.kind == wire_kind::put_back ? counts.put_backs : counts.reserved_backs);
-    if (by.process != 0) ++workers.process_of(by).put_backs;
+    workers.saved(note.client);
     const auto number = list_at(note.db, note.key);
     if (!number) return;
     ++lists[*number].put_back;

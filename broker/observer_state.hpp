@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -87,6 +88,8 @@ struct observer::state {
     event_sink sink;
     std::int64_t now_us = 0;
     std::int64_t since_us = 0;
+    std::int64_t tidied_us = 0;
+    std::set<std::string> known_hosts;  // of nodes
 
     name_learner names;
     enqueue_times times;
@@ -121,6 +124,7 @@ struct observer::state {
     std::optional<list_number> list_at(std::uint8_t db, std::string_view key);
     [[nodiscard]] const list_name& name_of(list_record& list) const;
     [[nodiscard]] broker_id broker_of(const held_message& held) const;
+    [[nodiscard]] unacked_state state_of(const held_message& held, std::optional<double> timeout_s) const;
     task_type_record& type_of(const broker_id& broker, std::string_view task, std::string_view queue);
     // Ends what waits for the client's next note; `tag`: not this one, it is pushed again.
     void settle_all(std::uint64_t client);
@@ -138,16 +142,14 @@ struct observer::state {
     void on_published(const wire_note& note, client_record& by);
     void on_listens(const wire_note& note, client_record& by);
     void on_deleted(const wire_note& note);
-    void on_put_back(const wire_note& note, client_record& by);
+    void on_put_back(const wire_note& note);
     void on_withheld(const wire_note& note);
     void on_events(const broker_id& broker, const wire_note& note, client_record& by);
 
     void expire_routes(bool all);
     void expire_early();
     void count_orphans();
+    void tidy_workers();
 };
-
-// ISO 8601 as Celery writes it: "2026-11-22T12:10:35.032847+00:00", also "…Z" and without an offset (UTC).
-[[nodiscard]] std::optional<std::int64_t> iso_time_us(std::string_view text);
 
 }  // namespace broker

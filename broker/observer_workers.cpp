@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <set>
 #include <utility>
 
@@ -140,25 +138,31 @@ owner_view observer::owner_of(const broker_id& broker, std::string_view tag) con
     return view;
 }
 
-unacked_state observer::state_of(const broker_id& broker, std::string_view tag) const {
-    const held_message* const held = std::as_const(state_->unacked).find(tag);
-    if (held == nullptr) return unacked_state::unknown;
-    const owner_view owner = owner_of(broker, tag);
-    if (owner.state == owner_state::orphan) return unacked_state::orphan;
-    const double held_s = static_cast<double>(state_->now_us - held->taken_us) / 1e6;
-    if (owner.visibility_timeout_s && held_s > *owner.visibility_timeout_s) return unacked_state::overdue;
-    if (held->eta_us > state_->now_us) return unacked_state::eta;
-    const task_record* const task = held->id.empty() ? nullptr : std::as_const(state_->tasks).find(held->id);
-    if (task == nullptr || task->tag != tag) return unacked_state::unknown;
+unacked_state observer::state::state_of(const held_message& held, std::optional<double> timeout_s) const {
+    if (held.client() != 0 &&
+        workers.owner(held.client(), now_us, limits.orphan_after_us).state == owner_state::orphan) {
+        return unacked_state::orphan;
+    }
+    const double held_s = static_cast<double>(now_us - held.taken_us) / 1e6;
+    if (timeout_s && held_s > *timeout_s) return unacked_state::overdue;
+    if (held.eta_us > now_us) return unacked_state::eta;
+    const task_record* const task = held.id.empty() ? nullptr : tasks.find(held.id);
+    if (task == nullptr || task->tag != held.tag) return unacked_state::unknown;
     if (task->state == task_state::started) return unacked_state::running;
     return task->state == task_state::received ? unacked_state::prefetched : unacked_state::unknown;
 }
 
+unacked_state observer::state_of(const broker_id& broker, std::string_view tag) const {
+    const held_message* const held = std::as_const(state_->unacked).find(tag);
+    return held == nullptr ? unacked_state::unknown : state_->state_of(*held, visibility_timeout_s(broker));
+}
+
 std::map<unacked_state, std::uint64_t> observer::unacked_by_state(const broker_id& broker) const {
     std::map<unacked_state, std::uint64_t> counted;
+    const auto timeout_s = visibility_timeout_s(broker);
     state_->unacked.for_each([&](const held_message& held) {
         if (held.noted_by == 0 || state_->broker_of(held) != broker) return;
-        ++counted[state_of(broker, held.tag)];
+        ++counted[state_->state_of(held, timeout_s)];
     });
     return counted;
 }
@@ -194,41 +198,6 @@ std::vector<orphan_view> observer::orphans() const {
 broker_id observer::state::broker_of(const held_message& held) const {
     if (held.list) return names.broker_of(lists[*held.list].db, lists[*held.list].key);
     return names.broker_of(held.db, held.hash);
-}
-
-std::optional<std::int64_t> iso_time_us(std::string_view text) {
-    // yyyy-mm-ddThh:mm:ss[.ffffff][+hh:mm|-hh:mm|Z]
-    const auto number = [&](std::size_t at, std::size_t digits) {
-        int value = -1;
-        if (at + digits > text.size()) return -1;
-        const char* const end = text.data() + at + digits;
-        const auto [stop, ec] = std::from_chars(text.data() + at, end, value);
-        return ec == std::errc{} && stop == end ? value : -1;
-    };
-    const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
-    const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
-    if (year < 1970 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year{year},
-                                           std::chrono::month(static_cast<unsigned>(month)),
-                                           std::chrono::day(static_cast<unsigned>(day))};
-    if (!date.ok()) return std::nullopt;
-    std::int64_t seconds = std::int64_t{std::chrono::sys_days{date}.time_since_epoch().count()} * 86'400 +
-                           hour * 3'600 + minute * 60 + second;
-    std::size_t at = 19;
-    std::int64_t fraction_us = 0;
-    if (at < text.size() && text[at] == '.') {
-        std::int64_t unit = 100'000;
-        for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, unit /= 10) {
-            fraction_us += (text[at] - '0') * unit;
-        }
-    }
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
-        const int offset_hours = number(at + 1, 2), offset_minutes = number(at + 4, 2);
-        if (offset_hours < 0 || offset_minutes < 0) return std::nullopt;
-        const std::int64_t offset = offset_hours * 3'600 + offset_minutes * 60;
-        seconds -= text[at] == '+' ? offset : -offset;
-    }
-    return seconds * 1'000'000 + fraction_us;
 }
 
 std::string_view to_text(unacked_state state) {

@@ -73,6 +73,12 @@ void worker_map::gone(std::uint64_t id, std::int64_t at_us) {
     if (process.open.empty()) process.gone_us = at_us;
 }
 
+void worker_map::saved(std::uint64_t id) {
+    const auto found = clients_.find(id);
+    const auto of = found == clients_.end() ? processes_.end() : processes_.find(found->second.process);
+    if (of != processes_.end()) ++of->second.put_backs;
+}
+
 std::uint64_t worker_map::merge(std::uint64_t one, std::uint64_t other) {
     if (one == other) return one;
     process_record& kept = processes_.at(one);

@@ -91,6 +91,8 @@ public:
     client_record* client(std::uint64_t id, std::uint8_t db, std::int64_t at_us);
     [[nodiscard]] const client_record* find(std::uint64_t id) const;
     void gone(std::uint64_t id, std::int64_t at_us);
+    // A message given to it was put back.
+    void saved(std::uint64_t id);
 
     process_record& process_of(client_record& client);
     [[nodiscard]] const process_record* process(std::uint64_t id) const;

@@ -30,7 +30,8 @@ struct message_options {
 };
 
 inline std::string message(int number, const message_options& of = {}) {
-    return R"({"body": "W10=", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"task": ")" +
+    return R"({"body": "W10=", "content-encoding": "utf-8", "content-type": "application/json", )" +
+           R"("headers": {"task": ")" +
            of.task + R"(", "id": "id-)" + std::to_string(number) + R"(", "eta": )" + of.eta +
            R"(, "retries": 0, "origin": "gen1@web")" + (of.redelivered ? R"(, "redelivered": true)" : "") +
            R"(}, "properties": {"delivery_info": {"exchange": ")" + of.exchange + R"(", "routing_key": ")" +
@@ -40,8 +41,9 @@ inline std::string message(int number, const message_options& of = {}) {
 
 inline std::string event_message(const std::string& json) {
     return R"({"body": ")" + base64_encode(json) +
-           R"(", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"hostname": "x"}, )" +
-           R"("properties": {"delivery_info": {"exchange": "celeryev", "routing_key": "x"}, "priority": 0, )" +
+           R"(", "content-encoding": "utf-8", "content-type": "application/json", )" +
+           R"("headers": {"hostname": "x"}, "properties": {"delivery_info": )" +
+           R"({"exchange": "celeryev", "routing_key": "x"}, "priority": 0, )" +
            R"("body_encoding": "base64", "delivery_tag": "t"}})";
 }
 

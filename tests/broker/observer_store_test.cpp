@@ -94,7 +94,8 @@ private:
 
 std::string message(const std::string& tag, const std::string& more = "") {
     return R"({"body": "", "headers": {"task": "t", "id": "i")" + more +
-           R"(}, "properties": {"delivery_info": {"exchange": "", "routing_key": "celery"}, "delivery_tag": ")" +
+           R"(}, "properties": {"delivery_info": {"exchange": "", "routing_key": "celery"}, )" +
+           R"("delivery_tag": ")" +
            tag + R"("}})";
 }
 

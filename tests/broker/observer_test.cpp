@@ -225,8 +225,10 @@ TEST_CASE("observer follows a task through its events, whatever their order", "[
     at.event(
         12, "task.multi",
         R"([{"type":"task-started","uuid":"id-1","hostname":"w1@host","timestamp":1790000001.5},)"
-        R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host","timestamp":1790000001.0},)"
-        R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4","timestamp":1790000002.0},7])");
+        R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host",)"
+        R"("timestamp":1790000001.0},)"
+        R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4",)"
+        R"("timestamp":1790000002.0},7])");
     const task_record* const task = at.watch.task("id-1");
     REQUIRE(task != nullptr);
     CHECK(task->state == task_state::succeeded);
