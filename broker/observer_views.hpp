@@ -153,6 +153,7 @@ struct owner_view {
 struct orphan_view {
     broker_id broker;
     std::string hash;  // name of the unacked hash, as in Redis
+    std::string list;  // the list it was taken from, as in Redis; empty when unknown
     std::string tag;
     std::string task;
     std::string id;

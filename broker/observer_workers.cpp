@@ -184,7 +184,10 @@ std::vector<orphan_view> observer::orphans() const {
         view.tag = held.tag;
         view.task = held.task;
         view.id = held.id;
-        if (held.list) view.queue = state_->name_of(state_->lists[*held.list]).queue;
+        if (held.list) {
+            view.queue = state_->name_of(state_->lists[*held.list]).queue;
+            view.list = state_->lists[*held.list].key;
+        }
         view.address = owner.address;
         view.node = owner.node;
         view.gone_us = *owner.gone_us;

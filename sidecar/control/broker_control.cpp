@@ -1,5 +1,8 @@
 #include "sidecar/control/broker_control.hpp"
 
+#include "broker/edit_envelope.hpp"
+#include "broker/envelope.hpp"
+#include "broker/metric_text.hpp"
 #include "broker/wire_note.hpp"
 #include "sidecar/control/rule_snapshot.hpp"
 
@@ -38,6 +41,11 @@ broker_control::broker_control(broker_settings settings, broker_hooks hooks)
     : settings_(std::move(settings)),
       hooks_(std::move(hooks)),
       observer_(observer_limits_of(settings_)),
+      watch_(settings_, observer_,
+             {.redis = [this](int db) -> broker::redis_port& { return desks_.at(db)->redis; },
+              .unix_us = hooks_.unix_us,
+              .fresh_uuid = hooks_.random_id,
+              .restore = [this](const broker::orphan_view& orphan) { return restore(orphan); }}),
       mask_(mask_of(settings_)) {
     observer_.set_event_sink([this](const broker::broker_id&, std::string_view type, std::string_view json) {
         if (events_.listened()) events_.publish(type, json);
@@ -117,12 +125,37 @@ void broker_control::on_tick() {
     observer_.tick(second_us_);
     for (auto& [db, each] : desks_) every_second(*each);
     if (second_us_ - retained_us_ > retain_pause_us) retain_clients();
+    if (!desks_.empty()) watch_.every_second(desks_.begin()->second->store.counts());
 }
 
 // A client whose end was told in a batch that got lost would stay for ever.
 void broker_control::retain_clients() {
     retained_us_ = second_us_;
     if (const auto open = hooks_.open_clients()) observer_.retain_clients(*open, second_us_);
+}
+
+std::string broker_control::metrics_text() const {
+    std::string text = watch_.metrics_text();
+    constexpr std::string_view dropped = "sidecar_broker_notes_dropped_total";
+    broker::metric_head(text, dropped, "counter", "Batches of notes that found no room");
+    broker::metric_line(text, dropped, {}, static_cast<double>(thread_.dropped_batches()));
+    return text;
+}
+
+bool broker_control::restore(const broker::orphan_view& orphan) {
+    broker_desk* const where = desk(orphan.broker.db);
+    if (where == nullptr || orphan.list.empty()) return false;
+    const resp::value value = where->redis.call({"HGET", orphan.hash, orphan.tag});
+    const auto entry = value.is_text() ? broker::read_unacked(value.text) : std::nullopt;
+    if (!entry) return false;
+    broker::envelope_edit edit;
+    edit.redelivered = true;
+    const auto element = broker::edit_envelope(entry->element, edit);
+    if (!element) return false;
+    const auto done = where->operations.restore_unacked(
+        layout_of(orphan.broker.db, orphan.broker.prefix), {orphan.tag, value.text}, *element, orphan.list,
+        {.by = "sidecar", .reason = "its worker is gone", .now_us = now_us()});
+    return done.outcome == broker::change_outcome::done;
 }
 
 void broker_control::every_second(broker_desk& desk) {

@@ -14,6 +14,7 @@
 #include "broker/observer.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/control/broker_desk.hpp"
+#include "sidecar/control/broker_watch.hpp"
 #include "sidecar/control/control_thread.hpp"
 #include "sidecar/http/event_queue.hpp"
 
@@ -45,6 +46,7 @@ public:
     // From any thread.
     void take_notes(std::string batch) { thread_.post_batch(std::move(batch)); }
     [[nodiscard]] bool run(std::function<void()> job) { return thread_.post(std::move(job)); }
+    [[nodiscard]] std::string metrics_text() const;
 
     // --- on the control thread
     // nullptr: not one of the broker's dbs.
@@ -55,6 +57,7 @@ public:
     [[nodiscard]] std::int64_t now_us() const { return hooks_.unix_us(); }
     [[nodiscard]] event_hub& events() { return events_; }
     [[nodiscard]] broker::observer& observer() { return observer_; }
+    [[nodiscard]] broker_watch& watch() { return watch_; }
     [[nodiscard]] const broker::masking& mask() const { return mask_; }
     [[nodiscard]] bool kick(std::uint64_t client) const { return hooks_.close_client(client); }
     [[nodiscard]] std::string random_id() const { return hooks_.random_id(); }
@@ -68,6 +71,8 @@ private:
     void on_tick();
     void every_second(broker_desk& desk);
     void retain_clients();
+    // Back to the head of its queue, unless it is no longer where it was.
+    bool restore(const broker::orphan_view& orphan);
     void carry_out_marks(broker_desk& desk);
     void carry_out_marks(broker_desk& desk, const std::string& list);
 
@@ -75,6 +80,7 @@ private:
     const broker_hooks hooks_;
     std::map<int, std::unique_ptr<broker_desk>> desks_;
     broker::observer observer_;
+    broker_watch watch_;
     broker::masking mask_;
     event_hub events_;
     std::int64_t second_us_ = 0;

@@ -36,6 +36,7 @@ void add_broker_routes(http_routes& routes, broker_control& control) {
     add_message_routes(routes, control);
     add_record_routes(routes, control);
     add_task_routes(routes, control);
+    add_worker_routes(routes, control);
 }
 
 }  // namespace sidecar

@@ -22,5 +22,6 @@ void add_queue_change_routes(http_routes& routes, broker_control& control);
 void add_message_routes(http_routes& routes, broker_control& control);
 void add_record_routes(http_routes& routes, broker_control& control);
 void add_task_routes(http_routes& routes, broker_control& control);
+void add_worker_routes(http_routes& routes, broker_control& control);
 
 }  // namespace sidecar

@@ -240,7 +240,9 @@ private:
         h.token = settings_.http_token;
         h.operator_token = settings_.http_operator_token;
         http_backend backend;
-        backend.metrics_text = [this] { return metrics_text(); };
+        backend.metrics_text = [this] {
+            return metrics_text() + (broker_ ? broker_->metrics_text() : std::string());
+        };
         backend.ready = [this] { return ready(); };
         backend.status = [this] {
             process_status s;
