@@ -26,9 +26,7 @@ void of_queues(std::string& into, const std::vector<queue_view>& queues, std::st
     }
 }
 
-void write_queues(std::string& into, const observer& from, const std::vector<queue_view>& queues,
-                  std::int64_t now_us) {
-    (void)from;
+void write_queues(std::string& into, const std::vector<queue_view>& queues, std::int64_t now_us) {
     metric_head(into, "sidecar_broker_queue_ready", "gauge",
                 "Messages that wait, by priority (0 runs first)");
     for (const queue_view& each : queues) {
@@ -231,7 +229,7 @@ std::string broker_metrics_text(const observer& from, std::span<const finding> f
     std::string text;
     const auto queues = from.queues();
     const auto workers = from.workers();
-    write_queues(text, from, queues, now_us);
+    write_queues(text, queues, now_us);
     write_unacked(text, from);
     write_workers(text, workers);
     write_waits(text, from);

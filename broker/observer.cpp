@@ -68,11 +68,6 @@ void observer::on_note(const wire_note& note) {
             return at.on_listens(note, *by);
         case wire_kind::deleted:
             return at.on_deleted(note);
-        case wire_kind::put_back:
-        case wire_kind::reserved_back:
-            return at.on_put_back(note, *by);
-        case wire_kind::withheld:
-            return at.on_withheld(note);
         case wire_kind::connected:
             by->address = note.text;
             return;
@@ -129,6 +124,10 @@ void observer::on_depth(std::uint8_t db, std::string_view key, std::uint64_t dep
     if (!head_tag) return;
     list.head_unknown = state_->times.find(*head_tag) == nullptr;
     list.head_tag = *head_tag;
+}
+
+void observer::know_list(std::uint8_t db, std::string_view key) {
+    (void)state_->list_at(db, key);
 }
 
 void observer::on_stats(const broker_id& broker, std::string_view node, std::int64_t concurrency,

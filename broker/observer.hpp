@@ -68,6 +68,8 @@ public:
     // at its head when that was read.
     void on_depth(std::uint8_t db, std::string_view key, std::uint64_t depth,
                   const std::optional<std::string>& head_tag, std::int64_t now_us);
+    // A list that is there, found by looking into Redis: it may have stood before anything passed by.
+    void know_list(std::uint8_t db, std::string_view key);
     // What a worker answered to `stats`: its pool's size and its prefetch count.
     void on_stats(const broker_id& broker, std::string_view node, std::int64_t concurrency,
                   std::int64_t prefetch);

@@ -280,8 +280,10 @@ void observer::state::on_put_back(const wire_note& note) {
     const auto number = list_at(note.db, note.key);
     if (!number) return;
     ++lists[*number].put_back;
-    unacked.erase(note.text);
-    times.waits(note.text, *number, note.at_us);
+    const auto seen = glance(note.text, note.size);
+    const std::string_view tag = seen ? std::string_view(seen->head.tag) : note.text;
+    unacked.erase(tag);
+    times.waits(tag, *number, note.at_us);
 }
 
 void observer::state::on_withheld(const wire_note& note) {

@@ -111,8 +111,7 @@ bool observer_store::load(observer& into, redis_port& redis, std::int64_t now_us
     return true;
 }
 
-void observer_store::save(observer& from, redis_port& redis, std::int64_t now_us) {
-    (void)now_us;
+void observer_store::save(observer& from, redis_port& redis, std::int64_t /*now_us*/) {
     save_times(from, redis);
     save_redeliveries(from, redis);
     look_up(from, redis);

@@ -46,8 +46,8 @@ redis_facts fact_gatherer::gather(const observer& from, std::uint8_t db, redis_p
     redis_facts facts;
     read_settings(facts, redis, now_us);
     if (!facts.known) return facts;
-    find_bindings(db, redis);
-    read_bindings(facts, from, db, redis);
+    find_bindings(redis);
+    read_bindings(facts, db, redis);
     read_leftovers(facts, from, db, redis);
     return facts;
 }
@@ -69,8 +69,7 @@ void fact_gatherer::read_settings(redis_facts& into, redis_port& redis, std::int
 }
 
 // A slice of the key space at each call; what was found stays until it is found to be gone.
-void fact_gatherer::find_bindings(std::uint8_t db, redis_port& redis) {
-    (void)db;
+void fact_gatherer::find_bindings(redis_port& redis) {
     for (std::size_t step = 0; step < scans_per_gather; ++step) {
         const resp::value reply =
             redis.call({"SCAN", cursor_, "MATCH", "*_kombu.binding.*", "COUNT", "1000", "TYPE", "set"});
@@ -83,15 +82,13 @@ void fact_gatherer::find_bindings(std::uint8_t db, redis_port& redis) {
     }
 }
 
-void fact_gatherer::read_bindings(redis_facts& into, const observer& from, std::uint8_t db,
-                                  redis_port& redis) {
+void fact_gatherer::read_bindings(redis_facts& into, std::uint8_t db, redis_port& redis) {
     into.bindings_complete = cursor_ == "0" && binding_keys_.size() < binding_keys_max;
     for (auto key = binding_keys_.begin(); key != binding_keys_.end();) {
         std::vector<std::string> members;
         into.bindings_complete &= read_set(redis, *key, members);
         const key_role role = classify_key(*key);
         const broker_id broker{db, std::string(role.prefix)};
-        (void)from;
         if (role.kind == key_kind::binding) into.exchanges[broker].insert(std::string(role.name));
         for (const std::string& member : members) {
             const auto bound = parse_binding(member);

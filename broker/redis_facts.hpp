@@ -44,8 +44,8 @@ public:
 
 private:
     void read_settings(redis_facts& into, redis_port& redis, std::int64_t now_us);
-    void find_bindings(std::uint8_t db, redis_port& redis);
-    void read_bindings(redis_facts& into, const observer& from, std::uint8_t db, redis_port& redis);
+    void find_bindings(redis_port& redis);
+    void read_bindings(redis_facts& into, std::uint8_t db, redis_port& redis);
     void read_leftovers(redis_facts& into, const observer& from, std::uint8_t db, redis_port& redis);
 
     std::set<std::string> binding_keys_;

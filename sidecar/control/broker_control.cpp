@@ -167,6 +167,12 @@ void broker_control::every_second(broker_desk& desk) {
     if (!desk.store.loaded()) (void)desk.store.load(observer_, desk.redis, now_us());
     // What outlives the process lies in the first db alone: tags are unique over all.
     if (&desk == desks_.begin()->second.get()) desk.store.save(observer_, desk.redis, now_us());
+    for (const std::string& prefix : desk.catalog.prefixes()) {
+        const broker::broker_layout layout = layout_of(desk.db, prefix);
+        for (const std::string& queue : desk.catalog.queues(layout)) {
+            for (const int step : layout.steps) observer_.know_list(db, layout.list_key(queue, step));
+        }
+    }
     desk.store.measure(observer_, db, desk.redis, now_us());
 }
 

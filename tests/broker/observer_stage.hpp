@@ -30,7 +30,7 @@ struct message_options {
 };
 
 inline std::string message(int number, const message_options& of = {}) {
-    return R"({"body": "W10=", "content-encoding": "utf-8", "content-type": "application/json", )" +
+    return R"({"body": "W10=", "content-encoding": "utf-8", "content-type": "application/json", )"
            R"("headers": {"task": ")" +
            of.task + R"(", "id": "id-)" + std::to_string(number) + R"(", "eta": )" + of.eta +
            R"(, "retries": 0, "origin": "gen1@web")" + (of.redelivered ? R"(, "redelivered": true)" : "") +
@@ -55,7 +55,7 @@ struct stage {
 
     void note(std::uint64_t client, wire_kind kind, std::string_view key = {}, std::string_view text = {},
               std::string_view extra = {}) {
-        const std::string_view body = kind == wire_kind::noted || kind == wire_kind::put_back ? extra : text;
+        const std::string_view body = kind == wire_kind::noted ? extra : text;
         watch.on_note({kind, 2, client, now, key, text, extra, body.size()});
     }
     void connect(std::uint64_t client, std::string_view address) {

@@ -42,6 +42,14 @@ TEST_CASE("observer says unknown of what stood in the queue before it came", "[b
     CHECK(at.queue().oldest_enqueued_us == start);
 }
 
+TEST_CASE("observer shows a queue that it was told of, without having seen it used", "[broker][observer]") {
+    stage at;
+    at.watch.know_list(2, "quiet");
+    at.watch.on_depth(2, "quiet", 3, uuid(1), at.now);
+    CHECK(at.queue("quiet").ready == 3);
+    CHECK(at.queue("quiet").oldest_enqueued_us == std::nullopt);
+}
+
 TEST_CASE("observer counts in, out and acknowledged, and their rates", "[broker][observer]") {
     stage at;
     at.worker();
@@ -168,6 +176,23 @@ TEST_CASE("observer tells a restore from an acknowledgement, and counts redelive
     CHECK(at.watch.redeliveries(uuid(1)) == 0);
 }
 
+TEST_CASE("observer counts what was put back, and does not raise its dead client", "[broker][observer]") {
+    stage at;
+    at.worker();
+    at.push(1, 1);
+    at.pop(10, 1);
+    at.note(10, wire_kind::gone);
+    at.note(10, wire_kind::put_back, "celery", message(1), uuid(1));
+    CHECK(at.watch.counts().put_backs == 1);
+    CHECK(at.queue().put_back_total == 1);
+    CHECK(at.queue().enqueued_known == 1);
+    CHECK(at.watch.enqueued_at_us(uuid(1)) == start);
+    const auto open = at.watch.clients();
+    CHECK(std::none_of(open.begin(), open.end(), [](const client_view& each) { return each.id == 10; }));
+    at.note(11, wire_kind::withheld, "celery", message(2), "revoked");
+    CHECK(at.watch.counts().withheld.at("revoked") == 1);
+}
+
 TEST_CASE("observer measures visibility timeouts and gives the shortest", "[broker][observer]") {
     stage at;
     at.note(1, wire_kind::swept, "unacked_index", std::to_string(start / second - 3600) + ".0");
@@ -222,13 +247,12 @@ TEST_CASE("observer follows a task through its events, whatever their order", "[
     at.pop(10, 1);
     CHECK(at.watch.task("id-1")->state == task_state::taken);
     at.take(11, 1);
-    at.event(
-        12, "task.multi",
-        R"([{"type":"task-started","uuid":"id-1","hostname":"w1@host","timestamp":1790000001.5},)"
-        R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host",)"
-        R"("timestamp":1790000001.0},)"
-        R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4",)"
-        R"("timestamp":1790000002.0},7])");
+    at.event(12, "task.multi",
+             R"([{"type":"task-started","uuid":"id-1","hostname":"w1@host","timestamp":1790000001.5},)"
+             R"({"type":"task-received","uuid":"id-1","name":"proj.add","hostname":"w1@host",)"
+             R"("timestamp":1790000001.0},)"
+             R"({"type":"task-succeeded","uuid":"id-1","hostname":"w1@host","runtime":0.25,"result":"4",)"
+             R"("timestamp":1790000002.0},7])");
     const task_record* const task = at.watch.task("id-1");
     REQUIRE(task != nullptr);
     CHECK(task->state == task_state::succeeded);
@@ -276,8 +300,8 @@ TEST_CASE("observer after a gap claims nothing it cannot know", "[broker][observ
     CHECK(at.watch.enqueued_at_us(uuid(2)) == start);
     at.pass(10);
     at.watch.retain_clients({11, 12}, at.now);
-    CHECK(std::none_of(at.watch.clients().begin(), at.watch.clients().end(),
-                       [](const client_view& each) { return each.id == 10; }));
+    const auto open = at.watch.clients();
+    CHECK(std::none_of(open.begin(), open.end(), [](const client_view& each) { return each.id == 10; }));
 }
 
 TEST_CASE("observer keeps its bounds", "[broker][observer]") {
