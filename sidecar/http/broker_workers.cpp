@@ -74,7 +74,23 @@ http_response show_worker(const broker_call& call) {
     throw api_refusal{404, "no worker of this name was seen"};
 }
 
+// Closes its sockets: it reconnects and consumes again, which cures a worker that has stopped asking.
+http_response kick_worker(const broker_call& call) {
+    std::size_t closed = 0;
+    bool seen = false;
+    for (const broker::worker_view& each : workers_of(call)) {
+        if (each.node != call.path(0)) continue;
+        seen = true;
+        for (const std::uint64_t client : each.clients) closed += call.control().kick(client) ? 1 : 0;
+    }
+    if (!seen) throw api_refusal{404, "no worker of this name was seen"};
+    call.desk().operations.audit("worker kick", {{"worker", json_text(call.path(0))}, {"sockets", closed}},
+                                 author_of(call));
+    return json_response(json::object{{"changed", closed}});
+}
+
 http_response tell_worker(const broker_call& call) {
+    if (call.path(1) == "kick") return kick_worker(call);
     json::object given = call.body();
     // The names the API uses elsewhere.
     for (const auto& [ours, theirs] : {std::pair("task", "task_name"), std::pair("rate", "rate_limit")}) {

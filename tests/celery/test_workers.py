@@ -70,6 +70,16 @@ def test_tasks_at_a_worker_are_those_of_inspect(environment, clients, workers, a
     (tmp_path / "go").touch()
 
 
+def test_a_kicked_worker_comes_back_and_works(environment, clients, workers, apps, site, journal):
+    worker = workers(environment, apps())
+    eventually(lambda: (worker_of(site, worker.node) or {}).get("last_poll_seconds"), 15)
+    before = set(worker_of(site, worker.node)["clients"])
+    assert tell(site, worker.node, "kick")["changed"] >= 3
+    eventually(lambda: (set(worker_of(site, worker.node)["clients"]) - before), 40)
+    clients(environment, apps()).send("lab.record", "after the kick")
+    journal.wait_for(["after the kick"], 40)
+
+
 def test_a_killed_worker_is_gone_in_seconds(environment, workers, apps, site):
     worker = workers(environment, apps())
     eventually(lambda: worker_of(site, worker.node), 15)
