@@ -122,6 +122,14 @@ json::object stamps_of(const message_head& head) {
 
 }  // namespace
 
+decode_limits uncut_limits() {
+    decode_limits limits;
+    limits.values.text_bytes_max = limits.body_bytes_max;
+    // Escapes and base64 of a body are longer than itself.
+    limits.values.texts_bytes_max = 2 * limits.body_bytes_max;
+    return limits;
+}
+
 decoded_message decode(std::string_view element, const decode_limits& limits) {
     decoded_message message;
     message.size_bytes = element.size();

@@ -22,6 +22,9 @@ struct decode_limits {
     value_limits values;
 };
 
+// Opens as much, but shortens nothing: for what is written back.
+[[nodiscard]] decode_limits uncut_limits();
+
 enum class message_kind : std::uint8_t {
     foreign,    // not kombu's
     task,       // protocol 2: the headers name it

@@ -14,6 +14,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t repr_bytes_max = 1024;
+constexpr std::size_t depth_max = 200;
+constexpr std::string_view kombu_types[] = {"datetime", "date", "time", "decimal", "uuid", "bytes", "base64"};
 
 // Sets one member of the JSON object in `object`, or adds it behind the others.
 void set_member(std::string& object, std::string_view name, const std::string& value) {
@@ -31,6 +33,26 @@ void set_member(std::string& object, std::string_view name, const std::string& v
 
 void set_member(std::string& object, std::string_view name, const json::value& value) {
     set_member(object, name, json::serialize(value));
+}
+
+// Makes a value one that kombu reads back; false when there is no such.
+bool make_writable(json::value& value, std::size_t depth = 0) {
+    if (depth > depth_max) return false;
+    std::string_view type;
+    if (const json::value* content = typed_content(value, type)) {
+        if (type == "tuple") {
+            json::value items = *content;
+            value = std::move(items);
+            return make_writable(value, depth + 1);
+        }
+        return std::ranges::find(kombu_types, type) != std::end(kombu_types);
+    }
+    if (auto* items = value.if_array())
+        return std::ranges::all_of(*items, [&](json::value& item) { return make_writable(item, depth + 1); });
+    if (auto* members = value.if_object())
+        for (auto& member : *members)
+            if (!make_writable(member.value(), depth + 1)) return false;
+    return true;
 }
 
 std::string with_delivery_info(std::string properties, const envelope_edit& edit) {
@@ -102,7 +124,8 @@ std::optional<std::string> replace_call(std::string_view element, const new_call
     if (embed.is_null())
         embed = json::object{
             {"callbacks", nullptr}, {"errbacks", nullptr}, {"chain", nullptr}, {"chord", nullptr}};
-    const json::array body{call.args, call.kwargs, std::move(embed)};
+    json::value body = json::array{call.args, call.kwargs, std::move(embed)};
+    if (!make_writable(body)) return std::nullopt;
     std::string headers(read->headers);
     // A tuple, as Celery's own argsrepr shows it.
     set_member(headers, "argsrepr", json::value(python_repr(typed("tuple", call.args), repr_bytes_max)));

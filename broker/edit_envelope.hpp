@@ -28,7 +28,8 @@ struct envelope_edit {
 [[nodiscard]] std::optional<std::string> edit_envelope(std::string_view element, const envelope_edit& edit);
 
 // Another body for a task of protocol 2, as JSON whatever it was before; argsrepr and kwargsrepr follow.
-// `embed` null keeps none of callbacks, chain and chord. nullopt when it is no such task.
+// `embed` null keeps none of callbacks, chain and chord. nullopt when it is no such task, or a value is of a
+// type that kombu's JSON cannot carry; a typed tuple becomes a list.
 struct new_call {
     boost::json::array args;
     boost::json::object kwargs;

@@ -96,3 +96,29 @@ TEST_CASE("Another call in the same message") {
     CHECK_FALSE(replace_call("garbage", {}));
     CHECK_FALSE(edit_envelope("garbage", {}));
 }
+
+TEST_CASE("Values kombu's JSON cannot carry are not written") {
+    const auto element = tests::add_message();
+    const auto with = [&](json::value value) {
+        return replace_call(element, {{std::move(value)}, {}, nullptr});
+    };
+    for (const auto* type : {"object", "set", "cycle", "int", "map"})
+        CHECK_FALSE(with(json::object{{"deep", typed(type, "x")}}));
+    const auto dated = with(typed("datetime", "2026-11-22T12:00:00"));
+    REQUIRE(dated);
+    CHECK(decode(*dated).args.as_array()[0] == typed("datetime", "2026-11-22T12:00:00"));
+    const auto tuple = with(typed("tuple", json::array{1, typed("tuple", json::array{2})}));
+    REQUIRE(tuple);
+    CHECK(json::serialize(decode(*tuple).args) == "[[1,[2]]]");
+}
+
+TEST_CASE("A long text survives another call in its message") {
+    const auto element = tests::golden("celery-5.7", "large");
+    const auto before = decode(element, uncut_limits());
+    CHECK_FALSE(before.cut);
+    const auto edited = replace_call(element, {before.args.as_array(), {{"k", 1}}, before.embed});
+    REQUIRE(edited);
+    const auto after = decode(*edited, uncut_limits());
+    CHECK(after.args == before.args);
+    CHECK(after.args.as_array()[0].as_string().size() == 100'000);
+}
