@@ -114,12 +114,10 @@ public:
     explicit reader(const value_limits& limits) : budget_(limits) {}
 
     decoded_value read(std::string_view text) {
-        parser_handle handle;
-        if (!handle.ready) return {nullptr, "yaml cannot start", false};
-        yaml_parser_set_input_string(&handle.parser, reinterpret_cast<const unsigned char*>(text.data()),
+        if (!handle_.ready) return {nullptr, "yaml cannot start", false};
+        yaml_parser_set_input_string(&handle_.parser, reinterpret_cast<const unsigned char*>(text.data()),
                                      text.size());
-        yaml_parser_set_encoding(&handle.parser, YAML_UTF8_ENCODING);
-        parser_ = &handle.parser;
+        yaml_parser_set_encoding(&handle_.parser, YAML_UTF8_ENCODING);
         json::value value = document();
         if (!error_.empty()) return {nullptr, std::move(error_), false};
         return {std::move(value), {}, budget_.cut()};
@@ -138,7 +136,7 @@ private:
 
     bool next(event_handle& out) {
         if (!error_.empty()) return false;
-        if (yaml_parser_parse(parser_, &out.event) == 1) return true;
+        if (yaml_parser_parse(&handle_.parser, &out.event) == 1) return true;
         fail("not YAML");
         return false;
     }
@@ -306,7 +304,7 @@ private:
         return bytes ? budget_.bytes(*bytes) : fail("bad base64");
     }
 
-    yaml_parser_t* parser_ = nullptr;
+    parser_handle handle_;
     value_budget budget_;
     std::map<std::string, anchored> anchors_;
     std::string error_;
