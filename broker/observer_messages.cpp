@@ -263,6 +263,13 @@ void observer::state::acknowledged(const std::string& tag, std::int64_t at_us) {
                 task_type_record& type = type_of(name.broker, held->task, name.queue);
                 ++type.acked;
                 type.ack.add(at_us);
+                // Its pop is told later, when its enqueue time is forgotten: the note came right behind it.
+                const auto* const known = held->popped_by == 0 ? times.find(tag) : nullptr;
+                if (known != nullptr && held->eta_us == 0) {
+                    const double wait_s = static_cast<double>(held->noted_us - known->enqueued_us) / 1e6;
+                    type.wait.add(wait_s);
+                    if (const task_record* const task = tasks.find(held->id)) celery.waited(*task, wait_s);
+                }
             }
         }
     }
