@@ -23,22 +23,22 @@ def test_a_healthy_broker_has_no_findings_of_note(environment, clients, workers,
 
 
 def test_differing_visibility_timeouts_are_named(environment, workers, apps, site):
-    workers(environment, apps(visibility_timeout=7200))
-    odd = workers(environment, apps(visibility_timeout=1800))
+    workers(environment, apps(visibility_timeout=50))
+    odd = workers(environment, apps(visibility_timeout=30))
     found = find(site, "visibility-timeouts-differ")
-    assert found["evidence"]["shortest_seconds"] == 1800
-    assert found["evidence"]["longest_seconds"] == 7200
+    assert found["evidence"]["shortest_seconds"] == 30
+    assert found["evidence"]["longest_seconds"] == 50
     assert odd.running
 
 
 def test_an_eta_beyond_the_timeout_is_foreseen(environment, clients, workers, apps, site):
-    options = apps(visibility_timeout=600)
+    options = apps(visibility_timeout=40)
     workers(environment, options)
     clients(environment, options).send("lab.record", "late", countdown=3600)
     eventually(lambda: site.unacked() == 1, 20)
     found = find(site, "eta-beyond-visibility-timeout")
     assert found["evidence"]["messages"] == 1
-    assert found["evidence"]["visibility_timeout_seconds"] == 600
+    assert found["evidence"]["visibility_timeout_seconds"] == 40
 
 
 def test_what_redis_holds_and_how_it_is_set(environment, workers, apps, sites):

@@ -6,7 +6,7 @@ from lab.metrics import Metrics
 from support import eventually
 
 
-def total(site, name, **labels):
+def total(site, name, /, **labels):
     return Metrics.of(site.sidecar).total(name, **labels)
 
 

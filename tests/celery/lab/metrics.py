@@ -24,11 +24,11 @@ class Metrics:
         assert status == 200, body
         return cls(body if isinstance(body, str) else body.decode())
 
-    def values(self, name, **labels):
+    def values(self, name, /, **labels):
         wanted = set(labels.items())
         return [value for key, value in self.series.get(name, {}).items() if wanted <= key]
 
-    def total(self, name, **labels):
+    def total(self, name, /, **labels):
         """The sum of the series that have these labels; None where there is none."""
         values = self.values(name, **labels)
         return sum(values) if values else None
