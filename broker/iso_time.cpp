@@ -58,11 +58,11 @@ std::optional<std::int64_t> take_date_s(std::string_view& text) {
 std::optional<std::int64_t> take_clock_us(std::string_view& text) {
     const auto hours = take_digits(text, 2);
     if (!hours || *hours > 24) return std::nullopt;
-    std::int64_t us = *hours * 3600 * us_per_s;
+    std::int64_t us = std::int64_t{*hours} * 3600 * us_per_s;
     const bool colons = take(text, ":");
     const auto minutes = take_digits(text, 2);
     if (!minutes) return colons ? std::nullopt : std::optional(us);
-    us += *minutes * 60 * us_per_s;
+    us += std::int64_t{*minutes} * 60 * us_per_s;
     if (colons && !take(text, ":")) return us;
     const auto seconds = take_digits(text, 2);
     if (!seconds) return colons ? std::nullopt : std::optional(us);
