@@ -35,10 +35,8 @@ TEST_CASE("celery_counters counts under celery-exporter's names and labels", "[b
     CHECK(has(text, R"(celery_task_sent_total{name="proj.add",hostname="web",queue_name="celery"} 1)"));
     CHECK(has(text, R"(celery_task_succeeded_total{name="proj.add",hostname="host",queue_name="celery"} 1)"));
     CHECK(has(text, R"(celery_task_retried_total{name="proj.add",hostname="host",queue_name="celery"} 0)"));
-    CHECK(has(
-        text,
-        R"(celery_task_failed_total{name="proj.add",hostname="host",queue_name="celery",)"
-              R"(exception="ValueError"} 1)"));
+    CHECK(has(text, R"(celery_task_failed_total{name="proj.add",hostname="host",queue_name="celery",)"
+                    R"(exception="ValueError"} 1)"));
     CHECK(has(
         text,
         R"(celery_task_runtime_bucket{name="proj.add",hostname="host",queue_name="celery",le="0.05"} 0)"));

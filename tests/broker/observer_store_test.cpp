@@ -95,8 +95,7 @@ private:
 std::string message(const std::string& tag, const std::string& more = "") {
     return R"({"body": "", "headers": {"task": "t", "id": "i")" + more +
            R"(}, "properties": {"delivery_info": {"exchange": "", "routing_key": "celery"}, )" +
-           R"("delivery_tag": ")" +
-           tag + R"("}})";
+           R"("delivery_tag": ")" + tag + R"("}})";
 }
 
 void note(observer& into, wire_kind kind, std::string_view key, std::string_view body, std::int64_t at_us,

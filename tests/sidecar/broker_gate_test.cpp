@@ -79,6 +79,7 @@ TEST_CASE("a note that failed does not", "[sidecar][broker_gate]") {
 TEST_CASE("while the sidecar ends, what nobody noted goes back at once", "[sidecar][broker_gate]") {
     session_harness h;
     h.process().hand_overs.learn(2, "unacked");
+    h.redis.scripted["SMEMBERS"] = "*0\r\n";
     auto& client = worker(h);
     h.redis.push("celery", message("t"));
     h.command(client, {"BLPOP", "celery", "0"});
