@@ -1,6 +1,6 @@
 """One stack for the whole suite: in containers where an engine runs or can be started, else natively.
 
---stack-on docker|native|auto chooses; the first line of the report says which it was and why.
+--stack-on docker|native|auto, or SIDECAR_STACK_ON, chooses; the first line of the report says which it was and why.
 """
 
 import os
@@ -34,7 +34,8 @@ chosen = {}
 
 def pytest_addoption(parser):
     group = parser.getgroup("stack")
-    group.addoption("--stack-on", choices=("auto", "docker", "native"), default="auto")
+    wanted = os.environ.get("SIDECAR_STACK_ON", "auto")
+    group.addoption("--stack-on", choices=("auto", "docker", "native"), default=wanted)
     group.addoption("--soak", help="run the soak test so long: 90s, 20m, 24h")
 
 
