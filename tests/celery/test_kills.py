@@ -51,7 +51,7 @@ def test_every_task_runs_while_workers_are_killed(sites, clients, environment, s
     with_sidecar = run(clients(environment, options_on(site.broker), through), through, size)
     with capsys.disabled():
         print(f"\n  without sidecar: {without}\n  with sidecar:    {with_sidecar}")
-        print(f"  put back: {site.sidecar.metric('sidecar_broker_put_backs_total'):.0f}")
+        print(f"  put back: {site.sidecar.metric('sidecar_broker_hand_over_put_backs_total'):.0f}")
     assert with_sidecar.lost == 0
     eventually(lambda: site.depth() == 0 and site.unacked() == 0, 60)
 
