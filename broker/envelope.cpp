@@ -29,8 +29,9 @@ scratch& scratch_of_thread() {
     return one;
 }
 
-// The part of `source` at the place where `part` lies in the copy of it.
+// The part of `source` at the place where `part` lies in the copy of it; empty for what is absent.
 std::string_view in_source(std::string_view part, const std::string& copy, std::string_view source) {
+    if (part.data() == nullptr) return {};
     const auto at = static_cast<std::size_t>(part.data() - copy.data());
     return source.substr(at, part.size());
 }

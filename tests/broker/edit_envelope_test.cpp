@@ -64,6 +64,13 @@ TEST_CASE("A mark of redelivery is set and taken away") {
     CHECK_FALSE(read_envelope(*edit_envelope(*marked, edit))->head.redelivered);
 }
 
+TEST_CASE("A message without headers can be edited") {
+    envelope_edit edit;
+    edit.tag = "u";
+    CHECK(edit_envelope(R"({"body":"","properties":{"delivery_tag":"t"}})", edit) ==
+          R"({"body":"","properties":{"delivery_tag":"u"}})");
+}
+
 TEST_CASE("A message without delivery_info gets one") {
     envelope_edit edit;
     edit.routing_key = "q";

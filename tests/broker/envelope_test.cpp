@@ -87,6 +87,17 @@ TEST_CASE("A lone surrogate costs its own field only") {
     CHECK(got->head.tag == "t");
 }
 
+TEST_CASE("A message without headers is one") {
+    for (const auto* element : {R"({"body":"","properties":{"delivery_tag":"t"}})",
+                                R"({"body":"","headers":null,"properties":{"delivery_tag":"t"}})",
+                                R"({"body":"","headers":[1],"properties":{"delivery_tag":"t"}})"}) {
+        const auto got = read_envelope(element);
+        REQUIRE(got);
+        CHECK(got->head.tag == "t");
+        CHECK(got->headers.empty());
+    }
+}
+
 TEST_CASE("What is not kombu's is refused") {
     for (const auto* none :
          {"", "   ", "null", "7", "\"text\"", "[]", "[1]", "{}", "{\"body\":\"x\"}",
