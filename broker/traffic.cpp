@@ -12,19 +12,32 @@ namespace {
 using enum traffic;
 using arguments = std::span<const std::string_view>;
 
-constexpr std::array<std::pair<std::string_view, traffic>, 25> steps{{
-    {"lpush", push_left},   {"rpush", push_right},
-    {"lpop", pop_left},     {"rpop", pop_right},
-    {"brpop", wait},        {"blpop", wait},
-    {"hset", take_note},    {"hdel", settle},
-    {"zrem", settle},       {"zrevrangebyscore", sweep},
-    {"smembers", route},    {"sadd", bind},
-    {"srem", unbind},       {"del", remove},
-    {"unlink", remove},     {"publish", publish},
-    {"subscribe", listen},  {"psubscribe", listen_to_pattern},
-    {"unsubscribe", leave}, {"punsubscribe", leave_pattern},
-    {"client", name},       {"hello", name},
-    {"multi", begin},       {"exec", commit},
+constexpr std::array<std::pair<std::string_view, traffic>, 26> steps{{
+    {"lpush", push_left},
+    {"rpush", push_right},
+    {"lpop", pop_left},
+    {"rpop", pop_right},
+    {"brpop", wait},
+    {"blpop", wait},
+    {"hset", take_note},
+    {"hdel", settle},
+    {"zrem", settle},
+    {"zrevrangebyscore", sweep},
+    {"zrange", sweep},
+    {"smembers", route},
+    {"sadd", bind},
+    {"srem", unbind},
+    {"del", remove},
+    {"unlink", remove},
+    {"publish", publish},
+    {"subscribe", listen},
+    {"psubscribe", listen_to_pattern},
+    {"unsubscribe", leave},
+    {"punsubscribe", leave_pattern},
+    {"client", name},
+    {"hello", name},
+    {"multi", begin},
+    {"exec", commit},
     {"discard", discard},
 }};
 
@@ -48,6 +61,16 @@ wire_kind kind_of(traffic step) {
         default:
             return wire_kind::deleted;
     }
+}
+
+// Of what a worker has not acknowledged in time. kombu asked by ZREVRANGEBYSCORE key score 0 until 5.6, then
+// by ZRANGE key score 0 BYSCORE REV.
+bool sweeps(arguments args) {
+    if (args.size() <= 3) return false;
+    const std::string_view name = args[0];
+    if (name.size() != 6) return true;  // not ZRANGE
+    return std::any_of(args.begin() + 4, args.end(),
+                       [](std::string_view word) { return word == "BYSCORE" || word == "byscore"; });
 }
 
 bool is_binding(std::string_view key) {
@@ -134,7 +157,7 @@ bool append_notes(std::string& batch, traffic step, arguments args, wire_note ab
             if (args.size() > 2 && is_binding(args[1])) append_members(batch, step, args, about);
             return false;
         case sweep:
-            if (args.size() > 2) append_one(batch, wire_kind::swept, args[1], args[2], about);
+            if (sweeps(args)) append_one(batch, wire_kind::swept, args[1], args[2], about);
             return false;
         case route:
             if (args.size() == 2 && is_binding(args[1]))

@@ -34,10 +34,12 @@ class StartFailed(Exception):
 class Stack:
     """folder: its data and sockets. programs: PostgreSQL's. python: the services' interpreter.
 
-    compose: the folder with the .env files and the services.
+    compose: the folder with the .env files and the services. environment: what replaces lines of .env.
     """
 
-    def __init__(self, folder, ports, *, sidecar, programs, python, on_line, compose=COMPOSE):
+    def __init__(
+        self, folder, ports, *, sidecar, programs, python, on_line, compose=COMPOSE, environment=None
+    ):
         self.folder = pathlib.Path(folder)
         self.ports = ports
         self.sidecar = sidecar
@@ -46,7 +48,7 @@ class Stack:
         self.on_line = on_line
         self.compose = pathlib.Path(compose)
         self.services = self.compose / "services"
-        self.environment = env_of(self.compose)
+        self.environment = {**env_of(self.compose), **(environment or {})}
         self.identity = postgres.unprivileged()
         self.data = self.folder / "postgres" / "data"
         self.run = self.folder / "postgres" / "run"

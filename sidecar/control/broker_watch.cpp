@@ -68,14 +68,17 @@ void broker_watch::look_now() {
 }
 
 void broker_watch::ask_stats(std::int64_t now_us) {
-    std::set<broker::broker_id> with_workers;
-    for (const broker::worker_view& each : observer_.workers()) {
-        const bool online = each.state == broker::liveness::online && !each.node.empty();
-        if (online) with_workers.insert(each.broker);
-    }
-    for (const broker::broker_id& broker : with_workers) {
-        survey& asked =
-            surveys_.try_emplace(broker, survey{now_us + 3 * second_us, stats_first_us}).first->second;
+    std::map<broker::broker_id, std::set<std::string>> online;
+    for (const broker::worker_view& each : observer_.workers())
+        if (each.state == broker::liveness::online && !each.node.empty())
+            online[each.broker].insert(each.node);
+    for (const auto& [broker, nodes] : online) {
+        survey& asked = surveys_.try_emplace(broker, survey{0, stats_first_us, {}}).first->second;
+        const bool has_new =
+            !std::includes(asked.nodes.begin(), asked.nodes.end(), nodes.begin(), nodes.end());
+        // A worker that has just come is not waited for long, nor asked before it listens.
+        if (has_new) asked.due_us = now_us + 3 * second_us;
+        asked.nodes = nodes;
         if (now_us < asked.due_us) continue;
         broker::pidbox_call call;
         call.method = "stats";

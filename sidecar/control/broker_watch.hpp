@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,7 +60,8 @@ private:
     std::uint64_t restored_ = 0;
     struct survey {
         std::int64_t due_us = 0;
-        std::int64_t pause_us = 0;  // to the one after
+        std::int64_t pause_us = 0;    // to the one after
+        std::set<std::string> nodes;  // online by then
     };
     std::map<broker::broker_id, survey> surveys_;
 

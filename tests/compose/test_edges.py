@@ -42,7 +42,7 @@ def test_redis_unavailable_means_cache_misses_and_503_for_tasks(hdms):
         since=before["ticket-service"],
         asking=lambda: http_client.get(hdms.port("ticket-service"), "/api/tickets/"),
     )
-    assert hdms.upload("after.txt", b"x").status == 202
+    eventually(lambda: hdms.upload("after.txt", b"x").status == 202, 10)
 
 
 def test_pgbouncer_down_means_503_and_one_line_per_change(hdms):
