@@ -69,9 +69,9 @@ TEST_CASE("acknowledgements, bindings, routing and sweeps are noted with their k
           list{{wire_kind::routed, "_kombu.binding.x", "", ""}});
     CHECK(notes_of({"zrevrangebyscore", "unacked_index", "12.5", "0"}) ==
           list{{wire_kind::swept, "unacked_index", "12.5", ""}});
-    CHECK(notes_of({"ZRANGE", "unacked_index", "12.5", "0", "BYSCORE", "REV", "WITHSCORES"}) ==
+    CHECK(notes_of({"zrange", "unacked_index", "12.5", "0", "BYSCORE", "REV", "WITHSCORES"}) ==
           list{{wire_kind::swept, "unacked_index", "12.5", ""}});
-    CHECK(notes_of({"ZRANGE", "board", "0", "-1"}).empty());
+    CHECK(notes_of({"zrange", "board", "0", "-1"}).empty());
 }
 
 TEST_CASE("what is published, listened to and deleted is noted by name", "[broker][traffic]") {

@@ -1,7 +1,7 @@
 """One stack for the whole suite: in containers where an engine runs or can be started, else natively.
 
---stack-on docker|native|auto, or SIDECAR_STACK_ON, chooses; the first line of the report says which it was and
-why.
+--stack-on docker|native|auto, or SIDECAR_STACK_ON, chooses; the first line of the report says which it
+was and why.
 """
 
 import os
