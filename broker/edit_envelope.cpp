@@ -5,6 +5,7 @@
 
 #include "broker/base64.hpp"
 #include "broker/envelope.hpp"
+#include "broker/json_reader.hpp"
 #include "broker/typed_value.hpp"
 
 namespace broker {
@@ -93,6 +94,15 @@ private:
     std::vector<part> parts_;
 };
 
+// An envelope whose parts are JSON throughout: reading passes over what it does not need, and what is broken
+// there cannot be edited.
+std::optional<envelope> readable(std::string_view element) {
+    auto read = read_envelope(element);
+    if (!read || !read_json(read->properties).ok()) return std::nullopt;
+    if (!read->headers.empty() && !read_json(read->headers).ok()) return std::nullopt;
+    return read;
+}
+
 // A member of the outermost object, or what stands for it where there is none.
 void set_outer(splice& out, std::string_view element, std::string_view name, std::string_view value) {
     const std::string_view old = member(element, name);
@@ -102,7 +112,7 @@ void set_outer(splice& out, std::string_view element, std::string_view name, std
 }  // namespace
 
 std::optional<std::string> edit_envelope(std::string_view element, const envelope_edit& edit) {
-    const auto read = read_envelope(element);
+    const auto read = readable(element);
     if (!read) return std::nullopt;
     std::string properties = with_delivery_info(std::string(read->properties), edit);
     if (edit.tag) set_member(properties, "delivery_tag", json::value(*edit.tag));
@@ -118,7 +128,7 @@ std::optional<std::string> edit_envelope(std::string_view element, const envelop
 }
 
 std::optional<std::string> replace_call(std::string_view element, const new_call& call) {
-    const auto read = read_envelope(element);
+    const auto read = readable(element);
     if (!read || read->head.task.empty() || read->headers.empty()) return std::nullopt;
     json::value embed = call.embed;
     if (embed.is_null())

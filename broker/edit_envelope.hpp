@@ -24,7 +24,7 @@ struct envelope_edit {
     std::vector<std::pair<std::string, boost::json::value>> headers;
 };
 
-// nullopt when `element` is not kombu's.
+// nullopt when `element` is not kombu's, or its headers or properties are not JSON throughout.
 [[nodiscard]] std::optional<std::string> edit_envelope(std::string_view element, const envelope_edit& edit);
 
 // Another body for a task of protocol 2, as JSON whatever it was before; argsrepr and kwargsrepr follow.

@@ -108,15 +108,17 @@ void take(ondemand::value value, std::vector<stamp>& out) {
     }
 }
 
+// False when the JSON breaks off between two members.
 template <class Visit>
-void each_member(ondemand::object members, Visit&& visit) {
+bool each_member(ondemand::object members, Visit&& visit) {
     for (auto field : members) {
         std::string_view name;
         ondemand::value inner;
-        if (field.unescaped_key().get(name) != simdjson::SUCCESS) return;
-        if (field.value().get(inner) != simdjson::SUCCESS) return;
+        if (field.unescaped_key().get(name) != simdjson::SUCCESS) return false;
+        if (field.value().get(inner) != simdjson::SUCCESS) return false;
         visit(name, inner);
     }
+    return true;
 }
 
 void take_header(message_head& head, std::string_view name, ondemand::value value) {
@@ -180,7 +182,7 @@ std::string_view raw_and_members(ondemand::value value, Visit&& visit) {
     std::string_view text;
     if (value.get_object().get(members) != simdjson::SUCCESS) return {};
     if (members.raw_json().get(text) != simdjson::SUCCESS) return {};
-    if (members.reset().error() == simdjson::SUCCESS) each_member(members, visit);
+    if (members.reset().error() != simdjson::SUCCESS || !each_member(members, visit)) return {};
     return without_trailing_space(text);
 }
 
@@ -223,7 +225,9 @@ std::optional<reading> read_outer(std::string_view text, scratch& work) {
     if (work.parser.iterate(work.padded(text)).get(document) != simdjson::SUCCESS) return std::nullopt;
     if (!outer_object(document, members)) return std::nullopt;
     reading out;
-    each_member(members, [&](std::string_view name, ondemand::value value) { take_outer(out, name, value); });
+    const bool whole = each_member(
+        members, [&](std::string_view name, ondemand::value value) { take_outer(out, name, value); });
+    if (!whole) return std::nullopt;
     if (out.head.id.empty()) out.head.id = out.head.correlation_id;
     if (out.properties.empty() || out.head.tag.empty()) return std::nullopt;
     return out;

@@ -99,12 +99,26 @@ TEST_CASE("A message without headers is one") {
 }
 
 TEST_CASE("What is not kombu's is refused") {
-    for (const auto* none :
-         {"", "   ", "null", "7", "\"text\"", "[]", "[1]", "{}", "{\"body\":\"x\"}",
-          "{\"body\":7,\"properties\":{\"delivery_tag\":\"t\"}}", "{\"properties\":{\"delivery_tag\":\"t\"}}",
-          "{\"body\":\"\",\"properties\":{}}", "{\"body\":\"\",\"properties\":{\"delivery_tag\":7}}",
-          "{\"body\":\"\",\"properties\":[\"delivery_tag\"]}", "{\"body\":\"", "rq:job:1", "\x80\x04\x95",
-          "[{\"body\":\"\",\"properties\":{\"delivery_tag\":\"t\"}}]"})
+    for (const auto* none : {"",
+                             "   ",
+                             "null",
+                             "7",
+                             "\"text\"",
+                             "[]",
+                             "[1]",
+                             "{}",
+                             "{\"body\":\"x\"}",
+                             "{\"body\":7,\"properties\":{\"delivery_tag\":\"t\"}}",
+                             "{\"properties\":{\"delivery_tag\":\"t\"}}",
+                             "{\"body\":\"\",\"properties\":{}}",
+                             "{\"body\":\"\",\"properties\":{\"delivery_tag\":7}}",
+                             "{\"body\":\"\",\"properties\":[\"delivery_tag\"]}",
+                             "{\"body\":\"",
+                             "{\"body\":\"\",\"properties\":{\"delivery_tag\":\"t\" oops}}",
+                             "{\"body\":\"\",\"properties\":{\"delivery_tag\":\"t\"} oops}",
+                             "rq:job:1",
+                             "\x80\x04\x95",
+                             "[{\"body\":\"\",\"properties\":{\"delivery_tag\":\"t\"}}]"})
         CHECK_FALSE(read_envelope(none));
 }
 

@@ -14,6 +14,7 @@ bool inside(std::string_view part, std::string_view whole) {
 
 void edit(std::string_view element, const broker::envelope& read) {
     const auto same = broker::edit_envelope(element, {});
+    if (!same) return;
     tests::require(same == element, "no edit, no change");
     broker::envelope_edit wanted;
     wanted.tag = "fuzz-tag";
