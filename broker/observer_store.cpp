@@ -172,6 +172,7 @@ void observer_store::look_up(observer& into, redis_port& redis) {
     }
     if (asked.empty()) return;
     std::vector<redis_command> commands;
+    commands.reserve(asked.size());
     for (const auto& [bucket, each] : asked) commands.push_back(each.first);
     const auto replies = redis.pipeline(commands);
     std::size_t number = 0;
