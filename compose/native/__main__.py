@@ -13,7 +13,7 @@ import sys
 import threading
 
 from compose.native import postgres
-from compose.native.settings import Ports
+from compose.native.settings import COMPOSE, Ports, env_of
 from compose.native.stack import Stack, StartFailed, answers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -60,8 +60,8 @@ def place(folder):
     folder.mkdir(parents=True, exist_ok=True)
     if reachable(folder, postgres.unprivileged()):
         return folder
-    other = pathlib.Path("/var/lib/hdms-stack")
-    other.mkdir(exist_ok=True)
+    other = pathlib.Path("/var/lib/hdms-stack") / folder.name
+    other.mkdir(parents=True, exist_ok=True)
     print(f"{folder} is closed to PostgreSQL's user, using {other}", flush=True)
     return other
 
@@ -81,17 +81,24 @@ Ctrl-C stops everything; the data stays.
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev stack", description=__doc__)
-    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "stack" / "data")
+    parser.add_argument("--folder", type=pathlib.Path, help="its data; build/stack/PROJECT when not named")
+    parser.add_argument(
+        "--env-file", default=".env", help="of compose/; another COMPOSE_PROJECT_NAME has data of its own"
+    )
     parser.add_argument("--sidecar", default=ROOT / "build" / "sidecar", help="the binary")
     parser.add_argument("--fresh", action="store_true", help="forget the data of earlier runs")
     options = parser.parse_args()
-    folder = place(options.folder.resolve())
+    if options.env_file != ".env" and not (COMPOSE / options.env_file).is_file():
+        parser.error(f"there is no {COMPOSE / options.env_file}")
+    values = env_of(COMPOSE, options.env_file)
+    project = values.get("COMPOSE_PROJECT_NAME") or "hdms"
+    folder = place((options.folder or ROOT / "build" / "stack" / project).resolve())
     if options.fresh:
         shutil.rmtree(folder)
         folder.mkdir()
     cached = place(ROOT / "build" / "stack" / "postgresql")
     taken = set()
-    ports = Ports(lambda wanted, use: next_free(wanted, use, taken))
+    ports = Ports(lambda wanted, use: next_free(wanted, use, taken), values)
     stack = Stack(
         folder,
         ports,
@@ -99,6 +106,7 @@ def main():
         programs=postgres.fetch(cached),
         python=sys.executable,
         on_line=Printer(sys.stdout.isatty() and not os.environ.get("NO_COLOR")),
+        env_file=options.env_file,
     )
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -2,6 +2,12 @@
 
 import pathlib
 
+WEB_PORTS = {
+    "user-service": 8001,
+    "ticket-service": 8002,
+    "communication-service": 8003,
+    "file-service": 8005,
+}
 COMPOSE = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -28,19 +34,20 @@ def env_of(folder, name=".env"):
 
 
 class Ports:
-    """A port for each listener: the one wanted when it is free."""
+    """A port for each listener, free(wanted, use): what the .env names is wanted, as published by Compose."""
 
-    def __init__(self, free):
+    def __init__(self, free, values):
+        def port(variable, default, use):
+            return free(int(values.get(variable) or default), use)
+
         self.postgres = free(5432, "PostgreSQL")
-        self.pgbouncer = free(6432, "PgBouncer")
+        self.pgbouncer = port("PGBOUNCER_HOST_PORT", 6432, "PgBouncer")
         self.redis = free(6380, "Redis")
-        self.sidecar = free(6379, "Sidecar")
-        self.sidecar_http = free(8379, "Sidecar's HTTP")
+        self.sidecar = port("SIDECAR_HOST_PORT", 6379, "Sidecar")
+        self.sidecar_http = port("SIDECAR_HTTP_HOST_PORT", 8379, "Sidecar's HTTP")
         self.services = {
-            "user-service": free(8001, "user-service"),
-            "ticket-service": free(8002, "ticket-service"),
-            "communication-service": free(8003, "communication-service"),
-            "file-service": free(8005, "file-service"),
+            name: port(f"{name.replace('-', '_').upper()}_HOST_PORT", default, name)
+            for name, default in WEB_PORTS.items()
         }
 
 

@@ -34,11 +34,22 @@ class StartFailed(Exception):
 class Stack:
     """folder: its data and sockets. programs: PostgreSQL's. python: the services' interpreter.
 
-    compose: the folder with the .env files and the services. environment: what replaces lines of .env.
+    compose: the folder with the .env files and the services. env_file: which of them is the stack's.
+    environment: what replaces its lines.
     """
 
     def __init__(
-        self, folder, ports, *, sidecar, programs, python, on_line, compose=COMPOSE, environment=None
+        self,
+        folder,
+        ports,
+        *,
+        sidecar,
+        programs,
+        python,
+        on_line,
+        compose=COMPOSE,
+        env_file=".env",
+        environment=None,
     ):
         self.folder = pathlib.Path(folder)
         self.ports = ports
@@ -48,7 +59,7 @@ class Stack:
         self.on_line = on_line
         self.compose = pathlib.Path(compose)
         self.services = self.compose / "services"
-        self.environment = {**env_of(self.compose), **(environment or {})}
+        self.environment = {**env_of(self.compose, env_file), **(environment or {})}
         self.identity = postgres.unprivileged()
         self.data = self.folder / "postgres" / "data"
         self.run = self.folder / "postgres" / "run"
@@ -132,29 +143,23 @@ class Stack:
         }
 
     def service_processes(self):
+        return {name: self.service_process(name) for name in (*self.ports.services, "file-worker")}
+
+    def service_process(self, name, port=None, **changes):
+        """port, changes: another process of the service, with variables of its own."""
+        command = self.service_command(name, port or self.ports.services.get(name))
+        environment = {**self.environment_of(name), **changes}
+        return self.manage(name, command, environment=environment, folder=self.services)
+
+    def service_command(self, name, port):
         programs = pathlib.Path(self.python).parent
-        ports = self.ports.services
-        commands = {
-            name: [programs / "gunicorn", *WEB, "-b", f"127.0.0.1:{ports[name]}", f"{folder}.wsgi"]
-            for name, folder in (
-                ("user-service", "user_service"),
-                ("ticket-service", "ticket_service"),
-                ("file-service", "file_service"),
-            )
-        }
-        commands["communication-service"] = [
-            *(programs / "uvicorn", "--host=127.0.0.1", f"--port={ports['communication-service']}"),
-            *(
-                "--log-level=warning",
-                "--timeout-graceful-shutdown=5",
-                "communication_service.asgi:application",
-            ),
-        ]
-        commands["file-worker"] = [programs / "celery", "-A", "file_service", "worker", "--concurrency", "2"]
-        return {
-            name: self.manage(name, command, environment=self.environment_of(name), folder=self.services)
-            for name, command in commands.items()
-        }
+        if name == "file-worker":
+            return [programs / "celery", "-A", "file_service", "worker", "--concurrency", "2"]
+        folder = name.replace("-", "_")
+        if name != "communication-service":
+            return [programs / "gunicorn", *WEB, "-b", f"127.0.0.1:{port}", f"{folder}.wsgi"]
+        options = ("--host=127.0.0.1", f"--port={port}", "--log-level=warning", "--timeout-graceful-shutdown=5")
+        return [programs / "uvicorn", *options, f"{folder}.asgi:application"]
 
     def environment_of(self, name):
         folder = "file_service" if name == "file-worker" else name.replace("-", "_")

@@ -53,7 +53,7 @@ def main():
         lines = []
         stack = Stack(
             Path(folder),
-            Ports(free_port),
+            Ports(free_port, {}),
             sidecar=sidecar,
             programs=postgres.fetch(PROGRAMS),
             python=sys.executable,

@@ -92,14 +92,14 @@ def new_stack(engine, images):
     """Makes stacks that are not up yet; all are gone at the end."""
     made = []
 
-    def make(**values):
-        environment = Environment(**{**images, **TEST_VALUES, **values})
+    def make(beside=None, env_file=".env", **values):
+        environment = Environment(beside, env_file, **{**images, **TEST_VALUES, **values})
         stack = NativeStack(environment) if engine is None else docker_stack.DockerStack(engine, environment)
         made.append(stack)
         return Hdms(stack)
 
     yield make
-    for stack in made:
+    for stack in reversed(made):
         keep_logs(stack)
         stack.close()
 

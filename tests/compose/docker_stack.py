@@ -5,9 +5,11 @@ import json
 import subprocess
 import time
 
+from compose.native.settings import WEB_PORTS as INNER_PORTS
 from environment import ROOT, SERVICES
 
 from support.polling import eventually
+from support.processes import free_port
 
 QUICK = "docker-compose.quick.yml"
 CONTAINERS = ("postgres", "pgbouncer", "redis", "sidecar", *SERVICES, "file-worker")
@@ -32,7 +34,9 @@ class DockerStack:
         (environment.compose / QUICK).write_text(QUICK_TEXT)
 
     def compose(self, *arguments, check=True, timeout=400):
-        command = ["docker-compose", *(part for file in self.files for part in ("-f", file)), *arguments]
+        named = ["--env-file", self.environment.env_file] if self.environment.env_file != ".env" else []
+        files = (part for file in self.files for part in ("-f", file))
+        command = ["docker-compose", *named, *files, *arguments]
         result = subprocess.run(
             command,
             cwd=self.environment.compose,
@@ -106,6 +110,30 @@ class DockerStack:
     def mend(self, name, network):
         place = f"{self.environment.project}_{network}"
         self.engine.run("network", "connect", "--alias", name, place, self.container(name))
+
+    @contextlib.contextmanager
+    def beside(self, name, **changes):
+        """Another container of a service, with variables of its own: (the name of its log, its port)."""
+        beside, port = f"{name}-beside", free_port()
+        options = [part for item in changes.items() for part in ("-e", "=".join(item))]
+        if name in INNER_PORTS:
+            options += ["-p", f"127.0.0.1:{port}:{INNER_PORTS[name]}"]
+        self.compose("run", "-d", "--no-deps", "--name", self.container(beside), *options, name)
+        try:
+            yield beside, port
+        finally:
+            self.engine.run("rm", "-f", self.container(beside))
+
+    @contextlib.contextmanager
+    def broken_postgres(self):
+        """PostgreSQL alone, with a command it refuses; the file is mended afterwards."""
+        file = self.environment.compose / QUICK
+        file.write_text("services: {postgres: {command: [postgres, -c, shared_buffers=nonsense]}}")
+        self.compose("up", "-d", "postgres")
+        try:
+            yield
+        finally:
+            file.write_text(QUICK_TEXT)
 
     # Looking.
 

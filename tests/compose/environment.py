@@ -1,5 +1,6 @@
 """An environment of the stack: a copy of compose/ in which every .env.example has been copied to .env, as the
-README says, and a few values changed. Nothing of the clone is written to."""
+README says, and a few values changed. Nothing of the clone is written to. A second one beside it has env files of
+another name in the same folder."""
 
 import pathlib
 import secrets
@@ -30,26 +31,36 @@ def files_of(folder):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+def copy_of_compose():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="stack-"))
+    folder.chmod(0o755)
+    for name in files_of("compose"):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    return folder
+
+
 class Environment:
-    def __init__(self, **values):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stack-"))
-        self.folder.chmod(0o755)
+    """beside: the environment whose folder this one shares. env_file: the name of its own files there."""
+
+    def __init__(self, beside=None, env_file=".env", **values):
+        self.env_file = env_file
+        self.owned = beside is None
+        self.folder = beside.folder if beside else copy_of_compose()
         self.compose = self.folder / "compose"
-        for name in files_of("compose"):
-            target = self.folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
         for example in self.compose.rglob(".env.example"):
-            shutil.copy(example, example.with_name(".env"))
+            shutil.copy(example, example.with_name(env_file))
         self.set(
             COMPOSE_PROJECT_NAME=f"{PROJECT}{secrets.token_hex(3)}",
+            ENV_FILE=env_file,
             **{name: str(free_port()) for name in PORTS.values()},
             **values,
         )
 
     def set(self, folder=".", **values):
         """Changes lines of a .env, as a person with an editor does."""
-        file = self.compose / folder / ".env"
+        file = self.compose / folder / self.env_file
         lines = [line for line in file.read_text().splitlines() if line.partition("=")[0] not in values]
         file.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in values.items())]) + "\n")
 
@@ -58,7 +69,7 @@ class Environment:
 
     @property
     def values(self):
-        return read_env(self.compose / ".env")
+        return read_env(self.compose / self.env_file)
 
     @property
     def project(self):
@@ -68,4 +79,5 @@ class Environment:
         return int(self[PORTS[name]])
 
     def remove(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.owned:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -10,7 +10,7 @@ import time
 from compose.native import postgres
 from compose.native.settings import Ports
 from compose.native.stack import Stack
-from environment import ROOT
+from environment import PORTS, ROOT
 
 from support.polling import eventually
 from support.processes import free_port
@@ -27,21 +27,20 @@ class NativeStack:
         self.environment = environment
         self.lines = []
         self.lock = threading.Lock()
-        names = iter(("pgbouncer", "sidecar", "sidecar-http", "user-service", "ticket-service"))
-        own = {use: environment.port(use) for use in (*names, "communication-service", "file-service")}
-        named = {"PgBouncer": "pgbouncer", "Sidecar": "sidecar", "Sidecar's HTTP": "sidecar-http"}
-        self.ports = Ports(lambda _, use: own.get(named.get(use, use)) or free_port())
+        published = {environment.port(use) for use in PORTS}
+        self.ports = Ports(lambda wanted, _: wanted if wanted in published else free_port(), environment.values)
         self.stack = None
 
     def _make(self):
         return Stack(
-            self.environment.folder / "data",
+            self.environment.folder / self.environment.project,
             self.ports,
             sidecar=binary(),
             programs=postgres.fetch(programs_folder()),
             python=PYTHON,
             on_line=self._note,
             compose=self.environment.compose,
+            env_file=self.environment.env_file,
         )
 
     def _note(self, name, line):
@@ -93,6 +92,35 @@ class NativeStack:
 
     def kill(self, name):
         self.process(name).kill()
+
+    @contextlib.contextmanager
+    def beside(self, name, **changes):
+        """Another process of a service, with variables of its own: (the name of its log, its port)."""
+        port = free_port()
+        process = self.stack.service_process(name, port, **changes)
+        process.name = f"{name}-beside"
+        process.start()
+        try:
+            yield process.name, port
+        finally:
+            process.stop()
+
+    @contextlib.contextmanager
+    def broken_postgres(self):
+        """PostgreSQL alone, with a configuration it refuses; what is written here is mended afterwards."""
+        self.stack = self._make()
+        self.stack.folder.mkdir(exist_ok=True)
+        self.stack.folder.chmod(0o755)
+        self.stack.prepare()
+        file = self.stack.data / "postgresql.auto.conf"
+        good = file.read_text()
+        file.write_text(f"{good}shared_buffers = nonsense\n")
+        self.process("postgres").start()
+        try:
+            yield
+        finally:
+            self.process("postgres").stop()
+            file.write_text(good)
 
     # Looking.
 

@@ -95,9 +95,10 @@ def yaml_of(text):
     return json.loads(result.stdout)
 
 
+@pytest.mark.parametrize("name", [".env", "staging.env"])
 @pytest.mark.parametrize("folder", [".", "services/user_service", "services/file_service"])
-def test_env_files_are_ignored_by_git(folder):
-    assert subprocess.run(["git", "-C", COMPOSE / folder, "check-ignore", "-q", ".env"]).returncode == 0
+def test_env_files_are_ignored_by_git(folder, name):
+    assert subprocess.run(["git", "-C", COMPOSE / folder, "check-ignore", "-q", name]).returncode == 0
 
 
 def test_the_pooler_reads_no_variable_that_compose_does_not_give_it():

@@ -9,8 +9,9 @@ from environment import ROOT, SERVICES, files_of
 
 @pytest.fixture(scope="module")
 def second(running, new_stack):
-    """Another environment beside the shared one: other project, password, database, ports."""
-    other = new_stack(POSTGRES_PASSWORD="second-secret", POSTGRES_DB="hdms_second", REDIS_PASSWORD="")
+    """A second set of env files in the folder of the first: other project, passwords, database, ports."""
+    values = {"POSTGRES_PASSWORD": "second-secret", "POSTGRES_DB": "hdms_second", "REDIS_PASSWORD": ""}
+    other = new_stack(running.environment, "second.env", **values)
     other.stack.up()
     other.wait_connected()
     return other
