@@ -158,7 +158,12 @@ class Stack:
         folder = name.replace("-", "_")
         if name != "communication-service":
             return [programs / "gunicorn", *WEB, "-b", f"127.0.0.1:{port}", f"{folder}.wsgi"]
-        options = ("--host=127.0.0.1", f"--port={port}", "--log-level=warning", "--timeout-graceful-shutdown=5")
+        options = (
+            "--host=127.0.0.1",
+            f"--port={port}",
+            "--log-level=warning",
+            "--timeout-graceful-shutdown=5",
+        )
         return [programs / "uvicorn", *options, f"{folder}.asgi:application"]
 
     def environment_of(self, name):

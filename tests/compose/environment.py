@@ -1,6 +1,6 @@
 """An environment of the stack: a copy of compose/ in which every .env.example has been copied to .env, as the
-README says, and a few values changed. Nothing of the clone is written to. A second one beside it has env files of
-another name in the same folder."""
+README says, and a few values changed. Nothing of the clone is written to. A second one has env files
+of another name in the same folder."""
 
 import pathlib
 import secrets

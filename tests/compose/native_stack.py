@@ -28,7 +28,9 @@ class NativeStack:
         self.lines = []
         self.lock = threading.Lock()
         published = {environment.port(use) for use in PORTS}
-        self.ports = Ports(lambda wanted, _: wanted if wanted in published else free_port(), environment.values)
+        self.ports = Ports(
+            lambda wanted, _: wanted if wanted in published else free_port(), environment.values
+        )
         self.stack = None
 
     def _make(self):

@@ -87,3 +87,13 @@ def test_a_pool_size_outside_25_to_50_is_refused(size, tmp_path):
     assert result.returncode == 1
     assert f"PGBOUNCER_DEFAULT_POOL_SIZE={size}" in result.stderr.replace("'", "")
     assert not (tmp_path / "pgbouncer.ini").exists()
+
+
+@pytest.mark.parametrize("size", ["24", "51"])
+def test_the_container_refuses_such_a_pool_size_too(engine, images, size):
+    if engine is None:
+        pytest.skip("needs an engine")
+    given = ["-e", "POSTGRES_PASSWORD=x", "-e", f"PGBOUNCER_DEFAULT_POOL_SIZE={size}"]
+    result = engine.run("run", "--rm", *given, images["PGBOUNCER_IMAGE"], check=False)
+    assert result.returncode == 1
+    assert f"PGBOUNCER_DEFAULT_POOL_SIZE={size} is out of range: 25 to 50" in result.stderr

@@ -1,0 +1,78 @@
+"""The alert rules that are shipped: Prometheus takes them, their metrics are there, and they fire."""
+
+import json
+import pathlib
+import re
+import subprocess
+
+import http_client
+import promtool
+import pytest
+from environment import ROOT
+from test_configuration import yaml_of
+from test_story_3_broker import finished, send
+
+FOLDER = ROOT / "compose" / "prometheus"
+RULES = FOLDER / "alerts.yml"
+HERE = pathlib.Path(__file__).resolve().parent
+METRIC = r"\b(?:sidecar|celery)_[a-z_]+\b"
+SERIES = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ", re.MULTILINE)
+# Labels of the group-by clauses, the matchers and the texts.
+LABEL_LISTS = re.compile(r"\b(?:by|on) \(([a-z_, ]+)\)")
+LABELS = re.compile(r"([a-z_]+)!?=\"|\$labels\.([a-z_]+)")
+
+
+@pytest.fixture(scope="module")
+def tool():
+    found = promtool.program()
+    if not found:
+        pytest.skip("promtool is not installed, and only root may unpack it")
+    return found
+
+
+def rules():
+    return [rule for group in yaml_of(RULES.read_text())["groups"] for rule in group["rules"]]
+
+
+def metrics_of(hdms):
+    return http_client.get(hdms.port("sidecar-http"), "/metrics").body.decode()
+
+
+def test_promtool_takes_the_rules(tool):
+    result = subprocess.run([tool, "check", "rules", RULES], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(rules())} rules found" in result.stdout
+
+
+def test_alerts_fire_on_what_they_are_for_and_not_otherwise(tool, tmp_path):
+    cases = yaml_of((HERE / "alerts_cases.yml").read_text())
+    cases["rule_files"] = [str(RULES)]
+    file = tmp_path / "cases.yml"
+    file.write_text(json.dumps(cases))
+    result = subprocess.run([tool, "test", "rules", file], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    told = {test["alertname"] for case in cases["tests"] for test in case["alert_rule_test"]}
+    assert told == {rule["alert"] for rule in rules()}, "an alert without a case"
+
+
+def test_each_metric_of_a_rule_is_in_the_running_sidecars_text(hdms):
+    finished(hdms, send(hdms, "note.txt", b"for the counters"))
+    text = metrics_of(hdms)
+    there = {name for name, _ in SERIES.findall(text)} | set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    named = {name for rule in rules() for name in re.findall(METRIC, rule["expr"])}
+    assert len(named) >= len(rules()) - 1
+    assert named <= there, f"no such metrics: {named - there}"
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_each_label_of_a_rule_is_one_of_its_metrics(hdms, rule):
+    series = [
+        set(re.findall(r'([a-z_]+)="', labels))
+        for name, labels in SERIES.findall(metrics_of(hdms))
+        if name in re.findall(METRIC, rule["expr"])
+    ]
+    words = rule["expr"] + json.dumps(rule["annotations"])
+    wanted = {name for pair in LABELS.findall(words) for name in pair if name}
+    wanted |= {name.strip() for names in LABEL_LISTS.findall(words) for name in names.split(",")}
+    if series and wanted:
+        assert wanted <= set.union(*series), f"{rule['alert']}: {wanted} of {series[0]}"
