@@ -1,6 +1,7 @@
 """The files themselves: valid, complete, documented; needs no engine."""
 
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -8,6 +9,8 @@ import tempfile
 import pytest
 from compose.native.settings import read_env
 from environment import ROOT
+
+from support.redis_server import RedisServer
 
 COMPOSE = ROOT / "compose"
 FILES = ("docker-compose.yml", "docker-compose.prod.yml", "docker-compose.engine25.yml")
@@ -77,6 +80,72 @@ def test_health_checks_are_30_10_3_everywhere():
             assert (check["interval"], check["timeout"], check["retries"]) == ("30s", "10s", 3), name
 
 
+HEALTH = {
+    "postgres": 'pg_isready -U "$$POSTGRES_USER" -d "$$POSTGRES_DB"',
+    "pgbouncer": "pg_isready -h localhost -p 6432",
+    "redis": "sh /usr/local/etc/redis/health.sh",
+    "sidecar": "sidecar check",
+    "user-service": "python -m hdms_common.probe http://127.0.0.1:8001/health/",
+    "ticket-service": "python -m hdms_common.probe http://127.0.0.1:8002/health/",
+    "communication-service": "python -m hdms_common.probe http://127.0.0.1:8003/health/",
+    "file-service": "python -m hdms_common.probe http://127.0.0.1:8005/health/",
+    "file-worker": "python -m hdms_common.worker_health file_service",
+}
+SERVICES = tuple(name for name in HEALTH if name.endswith(("-service", "-worker")))
+
+
+def shipped():
+    return yaml_of(config("docker-compose.yml", ENV_FILE=".env.example").stdout)
+
+
+def test_each_container_asks_what_it_is_for():
+    services = shipped()["services"]
+    asked = {
+        name: " ".join(service["healthcheck"]["test"][1:])
+        for name, service in services.items()
+        if "healthcheck" in service
+    }
+    assert asked == HEALTH
+
+
+def test_everything_is_restarted_but_the_one_shot():
+    policies = {name: service["restart"] for name, service in shipped()["services"].items()}
+    assert policies.pop("migrate") == "no"
+    assert set(policies) == set(HEALTH) and set(policies.values()) == {"unless-stopped"}
+
+
+def test_services_wait_for_healthy_stores_and_for_the_migrations():
+    services = shipped()["services"]
+    wanted = {
+        "pgbouncer": {"condition": "service_healthy"},
+        "sidecar": {"condition": "service_healthy"},
+        "migrate": {"condition": "service_completed_successfully"},
+    }
+    for name in SERVICES:
+        assert services[name]["depends_on"] == wanted, name
+    assert services["sidecar"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
+    assert services["pgbouncer"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+
+
+def test_stores_have_named_volumes_and_the_data_network_leads_nowhere():
+    found = shipped()
+    mounts = {
+        name: [part for volume in service.get("volumes", []) for part in volume.split(":")[:2]]
+        for name, service in found["services"].items()
+    }
+    assert mounts["postgres"][:2] == ["postgres-data", "/var/lib/postgresql/data"]
+    assert mounts["pgbouncer"] == ["pgbouncer-config", "/etc/pgbouncer"]
+    assert mounts["redis"][:2] == ["redis-data", "/data"]
+    assert {"postgres-data", "pgbouncer-config", "redis-data"} <= set(found["volumes"])
+    assert found["networks"]["data"]["internal"] is True
+
+
+def test_the_worker_may_finish_what_it_does_and_what_a_dead_one_held_is_restored():
+    services = shipped()["services"]
+    assert services["file-worker"]["stop_grace_period"] == "30s"
+    assert services["sidecar"]["environment"]["SIDECAR_BROKER_ORPHANS"] == "restore"
+
+
 def test_redis_and_postgresql_are_not_published_and_share_no_network_with_services():
     services = yaml_of(config("docker-compose.yml", ENV_FILE=".env.example").stdout)["services"]
     for name in ("redis", "postgres"):
@@ -84,6 +153,21 @@ def test_redis_and_postgresql_are_not_published_and_share_no_network_with_servic
         assert set(services[name]["networks"]) == {"data"}
     for name in ("user-service", "ticket-service", "communication-service", "file-service", "file-worker"):
         assert set(services[name]["networks"]) == {"services"}
+
+
+@pytest.mark.parametrize(("password", "status"), [("right", 0), ("wrong", 1), ("", 1)])
+def test_the_health_check_of_redis_is_not_deceived_by_an_error_reply(password, status):
+    """redis-cli ping ends with 0 on NOAUTH too."""
+    with RedisServer(password="right") as server:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "REDIS_PASSWORD": password,
+            "REDIS_CLI_FLAGS": f"-p {server.port}",
+        }
+        script = ["sh", COMPOSE / "redis" / "health.sh"]
+        result = subprocess.run(script, env=environment, capture_output=True, text=True)
+    assert result.returncode == status, result.stderr
+    assert status == 0 or "NOAUTH" in result.stderr or "WRONGPASS" in result.stderr
 
 
 def yaml_of(text):

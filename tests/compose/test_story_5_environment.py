@@ -5,12 +5,14 @@ import subprocess
 import psycopg
 import pytest
 from environment import ROOT, SERVICES, files_of
+from test_story_4_channels import Member, everyone_sees
 
 
 @pytest.fixture(scope="module")
 def second(running, new_stack):
     """A second set of env files in the folder of the first: other project, passwords, database, ports."""
     values = {"POSTGRES_PASSWORD": "second-secret", "POSTGRES_DB": "hdms_second", "REDIS_PASSWORD": ""}
+    values["CHANNEL_LAYER"] = "channels_redis"
     other = new_stack(running.environment, "second.env", **values)
     other.stack.up()
     other.wait_connected()
@@ -32,6 +34,15 @@ def test_nothing_but_copied_examples_was_needed(second):
     """What differs from the clone are values of .env files: names, ports, secrets. No line of code."""
     for name in files_of("compose"):
         assert (second.environment.folder / name).read_bytes() == (ROOT / name).read_bytes(), name
+
+
+def test_the_other_channel_layer_is_a_matter_of_the_environment(hdms, second):
+    assert "SidecarChannelLayer" in hdms.check("communication-service", "channels")["detail"]
+    assert "RedisChannelLayer" in second.check("communication-service", "channels")["detail"]
+    room = second.room()
+    with Member(second, room, "ann") as ann, Member(second, room, "bob") as bob:
+        ann.say("by channels_redis")
+        everyone_sees([ann, bob], "by channels_redis")
 
 
 def test_volumes_are_kept_over_down_and_up(second):
