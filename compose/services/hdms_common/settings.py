@@ -126,6 +126,8 @@ def broker_settings(env):
         "CELERY_TASK_TRACK_STARTED": True,
         "CELERY_TASK_TIME_LIMIT": TASK_SECONDS_MAX,
         "CELERY_WORKER_PREFETCH_MULTIPLIER": 1,
+        # What becomes of each task is told as events: Sidecar counts and shows it.
+        "CELERY_WORKER_SEND_TASK_EVENTS": True,
         "CELERY_WORKER_HIJACK_ROOT_LOGGER": False,
         "CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS": False,
         "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP": True,
