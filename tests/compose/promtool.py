@@ -16,11 +16,16 @@ def program():
     found = place / "usr" / "bin" / "promtool"
     if not found.exists() and os.geteuid() == 0:
         place.mkdir(parents=True, exist_ok=True)
-        names = packages("unpacked").split()
-        subprocess.run(
-            ["apt-get", "download", *names], cwd=place, check=True, capture_output=True, timeout=300
-        )
+        download(place, packages("unpacked").split())
         for package in place.glob("*.deb"):
             subprocess.run(["dpkg", "-x", package, place], check=True)
             package.unlink()
     return found if found.exists() else None
+
+
+def download(place, names):
+    """The lists of packages may be missing, or older than the archive."""
+    fetch = ["apt-get", "download", *names]
+    if subprocess.run(fetch, cwd=place, capture_output=True, timeout=300).returncode:
+        subprocess.run(["apt-get", "update"], check=True, capture_output=True, timeout=300)
+        subprocess.run(fetch, cwd=place, check=True, capture_output=True, timeout=300)
