@@ -221,6 +221,22 @@ def test_network_cut_and_restored(hdms):
     hdms.wait_connected(seconds=60)
 
 
+def test_a_health_check_that_is_cut_off_is_no_crash_of_postgresql(hdms):
+    """Its child is left to process 1 of the container and dies of the pipe that nobody reads."""
+    if hdms.stack.kind != "docker":
+        pytest.skip("needs a container")
+    with hdms.connect() as connection:
+        before = connection.execute("SELECT pg_postmaster_start_time(), pg_backend_pid()").fetchone()
+        mark = hdms.log_mark("postgres")
+        orphan = "sh -c 'sleep 0.2; kill -PIPE $$' >/dev/null 2>&1 & echo $!"
+        number = hdms.stack.execute("postgres", "sh", "-c", orphan).stdout.strip()
+        alive = ["sh", "-c", f"kill -0 {number}"]
+        eventually(lambda: hdms.stack.execute("postgres", *alive, check=False).returncode, 20, 0.2)
+        after = connection.execute("SELECT pg_postmaster_start_time(), pg_backend_pid()").fetchone()
+    assert after == before
+    assert "terminated by signal" not in hdms.stack.logs("postgres")[mark:]
+
+
 def test_postgresql_that_cannot_start_says_why_is_tried_again_and_heals_when_mended(new_stack):
     broken = new_stack(POSTGRES_PASSWORD="x").stack
     with broken.broken_postgres():
