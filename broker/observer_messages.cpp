@@ -235,7 +235,7 @@ void observer::state::on_noted(const wire_note& note, client_record& by) {
 
 void observer::state::on_settled(const wire_note& note, client_record& by) {
     by.roles.insert(client_role::acks);
-    // Index and hash tell the same, and both are told.
+    // A transaction that was sent again after a lost connection is told once more.
     auto& tags = settling_by_client[by.id];
     const bool told =
         std::any_of(tags.begin(), tags.end(), [&](const auto& each) { return each.tag == note.text; });

@@ -10,9 +10,16 @@ namespace broker {
 namespace {
 
 using enum traffic;
-using arguments = std::span<const std::string_view>;
 
-constexpr std::array<std::pair<std::string_view, traffic>, 26> steps{{
+struct arguments : std::span<const std::string_view> {
+    std::span<const std::uint64_t> lengths;  // of the whole arguments; empty: these are whole
+
+    [[nodiscard]] std::uint64_t length(std::size_t i) const {
+        return i < lengths.size() ? lengths[i] : (*this)[i].size();
+    }
+};
+
+constexpr std::array<std::pair<std::string_view, traffic>, 24> steps{{
     {"lpush", push_left},
     {"rpush", push_right},
     {"lpop", pop_left},
@@ -21,7 +28,6 @@ constexpr std::array<std::pair<std::string_view, traffic>, 26> steps{{
     {"blpop", wait},
     {"hset", take_note},
     {"hdel", settle},
-    {"zrem", settle},
     {"zrevrangebyscore", sweep},
     {"zrange", sweep},
     {"smembers", route},
@@ -36,7 +42,6 @@ constexpr std::array<std::pair<std::string_view, traffic>, 26> steps{{
     {"punsubscribe", leave_pattern},
     {"client", name},
     {"hello", name},
-    {"multi", begin},
     {"exec", commit},
     {"discard", discard},
 }};
@@ -82,8 +87,9 @@ void append_pushes(std::string& batch, traffic step, arguments args, wire_note n
     note.kind = wire_kind::pushed;
     note.key = args[1];
     note.extra = step == push_left ? "left" : "right";
-    for (const auto message : args.subspan(2)) {
-        set_message(note, &wire_note::text, message);
+    for (std::size_t i = 2; i < args.size(); ++i) {
+        set_message(note, &wire_note::text, args[i]);
+        note.size = args.length(i);
         append(batch, note);
     }
 }
@@ -109,22 +115,24 @@ void append_names(std::string& batch, traffic step, arguments args, wire_note no
     }
 }
 
-// kombu's value is a list of message, exchange and routing key.
-bool append_delivery(std::string& batch, arguments args, wire_note note) {
-    if (args.size() != 4 || !(args[1].ends_with("unacked") || args[3].starts_with("[{"))) return false;
+void append_delivery(std::string& batch, arguments args, wire_note note) {
+    if (!notes_delivery(args)) return;
     note.kind = wire_kind::noted;
     note.key = args[1];
     note.text = args[2];
     set_message(note, &wire_note::extra, args[3]);
+    note.size = args.length(3);
     append(batch, note);
-    return true;
 }
 
-void append_one(std::string& batch, wire_kind kind, std::string_view key, std::string_view text,
-                wire_note note) {
+// Its key, and the argument behind it.
+void append_one(std::string& batch, wire_kind kind, arguments args, wire_note note) {
     note.kind = kind;
-    note.key = key;
-    set_message(note, &wire_note::text, text);
+    note.key = args[1];
+    if (args.size() > 2) {
+        set_message(note, &wire_note::text, args[2]);
+        note.size = args.length(2);
+    }
     append(batch, note);
 }
 
@@ -141,40 +149,46 @@ void set_message(wire_note& note, std::string_view wire_note::*place, std::strin
     note.size = message.size();
 }
 
-bool append_notes(std::string& batch, traffic step, arguments args, wire_note about) {
+// kombu's value is a list of message, exchange and routing key.
+bool notes_delivery(std::span<const std::string_view> args) {
+    return args.size() == 4 && (args[1].ends_with("unacked") || args[3].starts_with("[{"));
+}
+
+void append_notes(std::string& batch, traffic step, std::span<const std::string_view> words, wire_note about,
+                  std::span<const std::uint64_t> lengths) {
+    const arguments args{words, lengths};
     switch (step) {
         case push_left:
         case push_right:
             if (args.size() > 2) append_pushes(batch, step, args, about);
-            return false;
+            return;
         case take_note:
             return append_delivery(batch, args, about);
         case settle:
             if (args.size() > 2) append_members(batch, step, args, about);
-            return false;
+            return;
         case bind:
         case unbind:
             if (args.size() > 2 && is_binding(args[1])) append_members(batch, step, args, about);
-            return false;
+            return;
         case sweep:
-            if (sweeps(args)) append_one(batch, wire_kind::swept, args[1], args[2], about);
-            return false;
+            if (sweeps(args)) append_one(batch, wire_kind::swept, args, about);
+            return;
         case route:
-            if (args.size() == 2 && is_binding(args[1]))
-                append_one(batch, wire_kind::routed, args[1], {}, about);
-            return false;
+            if (args.size() == 2 && is_binding(args[1])) append_one(batch, wire_kind::routed, args, about);
+            return;
         case publish:
-            if (args.size() == 3) append_one(batch, wire_kind::published, args[1], args[2], about);
-            return false;
+            if (args.size() == 3) append_one(batch, wire_kind::published, args, about);
+            return;
         case listen:
         case listen_to_pattern:
         case leave:
         case leave_pattern:
         case remove:
             append_names(batch, step, args, about);
-            return false;
+            return;
         default:
-            return false;
+            return;
     }
 }
 

@@ -19,7 +19,7 @@ enum class traffic : std::uint8_t {
     pop_right,
     wait,       // BRPOP, BLPOP
     take_note,  // HSET: kombu notes a delivery
-    settle,     // ZREM, HDEL: it is acknowledged
+    settle,     // HDEL: it is acknowledged (ZREM of the index stands beside it)
     sweep,
     route,
     bind,
@@ -31,7 +31,6 @@ enum class traffic : std::uint8_t {
     leave,
     leave_pattern,
     name,
-    begin,  // MULTI
     commit,
     discard,
 };
@@ -39,15 +38,29 @@ enum class traffic : std::uint8_t {
 // By a command's name in lower case.
 [[nodiscard]] traffic traffic_of(std::string_view command_name);
 
-// Its notes count only once the command is known to have succeeded.
-[[nodiscard]] constexpr bool may_fail(traffic step) {
-    return step == traffic::push_left || step == traffic::push_right || step == traffic::take_note ||
-           step == traffic::settle || step == traffic::bind || step == traffic::unbind ||
-           step == traffic::remove;
+// The command itself tells what an observer wants to know of it, if it succeeds. Of the others the reply does
+// (pops), or the session (names, subscriptions, transactions).
+[[nodiscard]] constexpr bool tells_itself(traffic step) {
+    constexpr std::uint32_t those =
+        1U << static_cast<unsigned>(traffic::push_left) | 1U << static_cast<unsigned>(traffic::push_right) |
+        1U << static_cast<unsigned>(traffic::take_note) | 1U << static_cast<unsigned>(traffic::settle) |
+        1U << static_cast<unsigned>(traffic::sweep) | 1U << static_cast<unsigned>(traffic::route) |
+        1U << static_cast<unsigned>(traffic::bind) | 1U << static_cast<unsigned>(traffic::unbind) |
+        1U << static_cast<unsigned>(traffic::remove) | 1U << static_cast<unsigned>(traffic::publish);
+    return (those >> static_cast<unsigned>(step) & 1U) != 0;
 }
 
-// Appends what the command tells; `about` gives db, client and time. True when it notes a delivery.
-bool append_notes(std::string& batch, traffic step, std::span<const std::string_view> args, wire_note about);
+[[nodiscard]] constexpr bool ends_transaction(traffic step) {
+    return step == traffic::commit || step == traffic::discard;
+}
+
+// An HSET by which kombu notes a delivery; its arguments are HSET, hash, tag and value.
+[[nodiscard]] bool notes_delivery(std::span<const std::string_view> args);
+
+// Appends what the command tells; `about` gives db, client and time. `lengths`: what the arguments' lengths
+// were, where these are parts; empty = they are whole.
+void append_notes(std::string& batch, traffic step, std::span<const std::string_view> args, wire_note about,
+                  std::span<const std::uint64_t> lengths = {});
 
 // The message's part of the note, and its size.
 void set_message(wire_note& note, std::string_view wire_note::*place, std::string_view message);

@@ -17,7 +17,7 @@ enum class wire_kind : std::uint8_t {
     waits,            // a BRPOP began: text = its keys, each on a line, extra = its timeout in milliseconds
     waits_over,       // and ended with nil, or with the client
     noted,            // HSET unacked: key = the hash, text = tag, extra = message
-    settled,          // ZREM or HDEL: key = the hash or sorted set, text = tag
+    settled,          // HDEL: key = the hash, text = tag
     swept,            // ZREVRANGEBYSCORE unacked_index: key, text = the highest score asked for
     routed,           // SMEMBERS _kombu.binding.X: key
     bound,            // SADD _kombu.binding.X: key, text = member

@@ -22,7 +22,7 @@ void require(bool holds, const char* what) {
 
 memory_shard::memory_shard(const sidecar::config& settings)
     : settings_(std::make_shared<const sidecar::runtime>(settings)), core_(0, process_, settings_) {
-    process_.broker_notes = [](const std::string&) {};
+    process_.broker_notes = [](const broker::note_batch&) {};
     process_.post = [this](int, sidecar::process_state::message m) { posted_.push_back(std::move(m)); };
     process_.run_id = "0000";
     core_.set_now(now_);

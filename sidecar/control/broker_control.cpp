@@ -61,7 +61,7 @@ broker_control::~broker_control() {
 
 void broker_control::start() {
     thread_.start(
-        {[this](std::string_view batch) { on_batch(batch); }, [this] { on_gap(); }, [this] { on_tick(); }});
+        {[this](const broker::note_batch& batch) { on_batch(batch); }, [this] { on_gap(); }, [this] { on_tick(); }});
 }
 
 void broker_control::stop() {
@@ -87,10 +87,8 @@ broker::broker_layout broker_control::layout_of(int db, const std::string& prefi
     return layout;
 }
 
-void broker_control::on_batch(std::string_view batch) {
-    broker::note_reader reader(batch);
-    broker::wire_note note;
-    while (reader.next(note)) on_note(note);
+void broker_control::on_batch(const broker::note_batch& batch) {
+    transcript_.read(batch, [this](const broker::wire_note& note) { on_note(note); });
 }
 
 void broker_control::on_note(const broker::wire_note& note) {
@@ -105,6 +103,7 @@ void broker_control::on_note(const broker::wire_note& note) {
 }
 
 void broker_control::on_gap() {
+    transcript_.on_gap();
     observer_.on_gap(now_us());
 }
 

@@ -12,6 +12,7 @@
 #include "broker/delivery_rules.hpp"
 #include "broker/masking.hpp"
 #include "broker/observer.hpp"
+#include "broker/transcript.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/control/broker_desk.hpp"
 #include "sidecar/control/broker_watch.hpp"
@@ -44,7 +45,7 @@ public:
     void stop();
 
     // From any thread.
-    void take_notes(std::string batch) { thread_.post_batch(std::move(batch)); }
+    void take_notes(broker::note_batch batch) { thread_.post_batch(std::move(batch)); }
     [[nodiscard]] bool run(std::function<void()> job) { return thread_.post(std::move(job)); }
     [[nodiscard]] std::string metrics_text() const;
 
@@ -65,7 +66,7 @@ public:
     bool push_rules();
 
 private:
-    void on_batch(std::string_view batch);
+    void on_batch(const broker::note_batch& batch);
     void on_gap();
     void on_note(const broker::wire_note& note);
     void on_tick();
@@ -79,6 +80,7 @@ private:
     const broker_settings settings_;
     const broker_hooks hooks_;
     std::map<int, std::unique_ptr<broker_desk>> desks_;
+    broker::transcript transcript_;
     broker::observer observer_;
     broker_watch watch_;
     broker::masking mask_;

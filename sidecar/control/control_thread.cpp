@@ -23,16 +23,16 @@ void control_thread::stop() {
     batch_bytes_ = 0;
 }
 
-void control_thread::post_batch(std::string batch) {
+void control_thread::post_batch(broker::note_batch batch) {
     {
         const std::lock_guard guard(mutex_);
         if (!running_) return;
-        if (batch_bytes_ + batch.size() > limits_.batch_bytes_max) {
+        if (batch_bytes_ + batch.weight() > limits_.batch_bytes_max) {
             ++dropped_;
             gap_ = true;
             return;
         }
-        batch_bytes_ += batch.size();
+        batch_bytes_ += batch.weight();
         batches_.push_back(std::move(batch));
     }
     news_.notify_one();
@@ -75,12 +75,12 @@ bool control_thread::run_one(std::unique_lock<std::mutex>& lock) {
     }
     jobs_turn_ = true;
     if (batches_.empty()) return false;
-    const std::string batch = std::move(batches_.front());
+    const broker::note_batch batch = std::move(batches_.front());
     batches_.pop_front();
     lock.unlock();
     handlers_.on_batch(batch);
     lock.lock();
-    batch_bytes_ -= batch.size();
+    batch_bytes_ -= batch.weight();
     return true;
 }
 

@@ -15,10 +15,12 @@
 #include <string>
 #include <thread>
 
+#include "broker/note_batch.hpp"
+
 namespace sidecar {
 
 struct control_handlers {  // called on the control thread
-    std::function<void(std::string_view batch)> on_batch;
+    std::function<void(const broker::note_batch& batch)> on_batch;
     std::function<void()> on_gap;  // batches were dropped
     std::function<void()> on_tick;
 };
@@ -43,7 +45,7 @@ public:
     void stop();
 
     // From any thread.
-    void post_batch(std::string batch);
+    void post_batch(broker::note_batch batch);
     // False: too many wait, or it has been stopped. `work` is then destroyed unrun.
     [[nodiscard]] bool post(job work);
 
@@ -58,7 +60,7 @@ private:
     control_handlers handlers_;
     mutable std::mutex mutex_;
     std::condition_variable news_;
-    std::deque<std::string> batches_;
+    std::deque<broker::note_batch> batches_;
     std::deque<job> jobs_;
     std::size_t batch_bytes_ = 0;
     std::uint64_t dropped_ = 0;

@@ -18,6 +18,8 @@ using broker::wire_kind;
 
 namespace {
 
+constexpr int databases_max = 64;
+
 constexpr std::chrono::milliseconds look_again_min{20};
 constexpr std::chrono::milliseconds look_again_max{200};
 constexpr std::chrono::milliseconds retry_interval{200};
@@ -70,9 +72,11 @@ bool broker_gate::closed(int db, std::string_view key) const {
     return r != nullptr && broker::find_queue(r->paused, key) != r->paused.end();
 }
 
-bool broker_gate::diverts_pushes(int db) const {
-    const auto* r = rules(db);
-    return r != nullptr && !r->draining.empty();
+void broker_gate::set_rules(std::shared_ptr<const broker::delivery_rules> fresh) {
+    rules_ = std::move(fresh);
+    draining_dbs_ = 0;
+    for (int db = 0; db < databases_max; ++db)
+        if (const auto* r = rules(db); r != nullptr && !r->draining.empty()) draining_dbs_ |= std::uint64_t{1} << db;
 }
 
 bool broker_gate::drains(int db, std::string_view key) const {
@@ -218,7 +222,7 @@ void broker_gate::tell(const arrival& where, wire_kind kind, const popped& what,
     note.key = what.key;
     note.extra = rule;
     broker::set_message(note, &broker::wire_note::text, what.elements.front());
-    broker::append(shard_.tap.batch(), note);
+    shard_.tap.tell(note);
 }
 
 // Into a list by the left, or back where it came from.

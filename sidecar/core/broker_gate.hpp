@@ -45,11 +45,13 @@ public:
     broker_gate(const broker_gate&) = delete;
     broker_gate& operator=(const broker_gate&) = delete;
 
-    void set_rules(std::shared_ptr<const broker::delivery_rules> rules) { rules_ = std::move(rules); }
+    void set_rules(std::shared_ptr<const broker::delivery_rules> rules);
     // Some queue of the db is closed at times.
     [[nodiscard]] bool closes_queues(int db) const;
     [[nodiscard]] bool closed(int db, std::string_view key) const;
-    [[nodiscard]] bool diverts_pushes(int db) const;
+    [[nodiscard]] bool diverts_pushes(int db) const {
+        return (draining_dbs_ >> static_cast<unsigned>(db) & 1U) != 0;
+    }
     [[nodiscard]] bool drains(int db, std::string_view key) const;
 
     [[nodiscard]] admission admit(int db, const std::vector<std::string>& keys);
@@ -120,6 +122,7 @@ private:
     time_point kept_reserve_at_{};
     time_point released_paced_at_{};
     std::map<int, bool> paced_wait_;  // by db; not known at first
+    std::uint64_t draining_dbs_ = 0;  // with a queue that is draining
     bool draining_ = false;
 };
 

@@ -1,119 +1,200 @@
 #include "sidecar/core/broker_tap.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "broker/traffic.hpp"
 #include "sidecar/core/process_state.hpp"
 
 namespace sidecar {
 
 namespace {
 
-constexpr std::size_t batch_bytes_max = std::size_t{32} << 10;
+constexpr std::size_t batch_bytes_max = std::size_t{128} << 10;
+constexpr std::size_t batch_records = 1024;
 constexpr std::chrono::milliseconds batch_age_max{20};
 // Held back because upstream does not answer; beyond this the observer is told that it missed something.
 constexpr std::size_t held_bytes_max = std::size_t{8} << 20;
+constexpr std::size_t held_batches_max = 10'000;
+// Of dropped batches, so far; beyond it even who is to be answered is forgotten.
+constexpr std::size_t shells_max = 30'000;
+constexpr std::string_view discard = "*1\r\n$7\r\nDISCARD\r\n";
 
-std::string without(std::string_view bytes, std::vector<std::pair<std::size_t, std::size_t>> cuts) {
-    std::sort(cuts.begin(), cuts.end());
-    std::string kept;
-    std::size_t at = 0;
-    for (const auto& [begin, end] : cuts) {
-        kept.append(bytes.substr(at, begin - at));
-        at = end;
-    }
-    return kept.append(bytes.substr(at));
+void add_text(std::string& to, std::string_view text) {
+    const auto length = static_cast<std::uint32_t>(text.size());
+    char raw[sizeof length];
+    std::memcpy(raw, &length, sizeof length);
+    to.append(raw, sizeof raw).append(text);
+}
+
+std::string_view take_text(std::string_view& from) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, from.data(), sizeof length);
+    const std::string_view text = from.substr(sizeof length, length);
+    from.remove_prefix(sizeof length + length);
+    return text;
 }
 
 }  // namespace
 
-std::uint32_t broker_tap::expect(std::size_t begin, tells what) {
-    const auto number = first_sealed_ + static_cast<std::uint32_t>(sealed_.size());
-    std::uint32_t ticket = first_ticket_ + static_cast<std::uint32_t>(expectations_.size());
-    if (ticket == 0) {
-        expectations_.push_back({number, true, what, 0, 0});
-        ++ticket;
+broker_tap::broker_tap(process_state& process) : process_(process) {}
+
+// Of a long frame a short copy is kept instead of its block.
+void broker_tap::keep_bytes(upstream_queue& queue, broker::command_record& what) {
+    auto& batch = open_.batch;
+    if (what.bytes > broker::whole_message_bytes_max) {
+        const std::string bytes = broker::shortened({what.frame, what.bytes});
+        const auto copy = std::make_shared_for_overwrite<char[]>(bytes.size());
+        std::memcpy(copy.get(), bytes.data(), bytes.size());
+        what.frame = copy.get();
+        what.bytes = static_cast<std::uint32_t>(bytes.size());
+        batch.pins.push_back(copy);
+        batch.pinned_bytes += bytes.size();
+        return;
     }
-    expectations_.push_back({number, false, what, begin, open_.size()});
-    ++open_expected_;
-    return ticket;
+    auto [block, capacity, is_new] = queue.keep_back_block();
+    pinned_ = reinterpret_cast<std::uintptr_t>(block.get());
+    pinned_room_ = capacity;
+    for (const auto& each : batch.pins)
+        if (each == block) return;
+    batch.pins.push_back(std::move(block));
+    if (is_new) batch.pinned_bytes += capacity;
 }
 
-// Nil is the answer of a transaction that did not run.
-void broker_tap::answered(std::uint32_t ticket, int db, std::string_view reply) {
-    const bool nil = reply.starts_with("*-1") || reply.starts_with('_');
-    settle(ticket, db, !nil && !reply.starts_with('-'));
+void broker_tap::record_reset(const sender& by) {
+    make_room(1);
+    broker::command_record& what = open_.batch.records.emplace_back();
+    what.frame = discard.data();
+    what.bytes = discard.size();
+    what.client = by.client;
+    what.db = by.db;
+    what.is = broker::command_record::part::ends;
+    what.settled = true;
 }
 
-void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
-    const std::uint32_t index = ticket - first_ticket_;
-    if (index >= expectations_.size() || expectations_[index].settled) return;
-    expectation& e = expectations_[index];
-    e.settled = true;
-    const std::uint32_t place = e.batch - first_sealed_;
-    const bool is_open = place == sealed_.size();
-    auto& failed = is_open ? open_failed_ : sealed_[place].failed;
-    --(is_open ? open_expected_ : sealed_[place].expected);
-    if (!good) failed.emplace_back(e.begin, e.end);
-    if (good && e.what == tells::delivery && on_delivery)
-        on_delivery(
-            db, std::string_view(is_open ? open_ : sealed_[place].bytes).substr(e.begin, e.end - e.begin));
-    while (!expectations_.empty() && expectations_.front().settled) {
-        expectations_.pop_front();
-        ++first_ticket_;
+void broker_tap::add_delivery(std::string& deliveries, std::string_view hash, std::string_view tag) {
+    add_text(deliveries, hash);
+    add_text(deliveries, tag);
+}
+
+std::uint32_t broker_tap::expect(std::string_view deliveries) {
+    if (deliveries.empty()) return 0;
+    if (free_deliveries_.empty()) {
+        deliveries_.emplace_back(deliveries);
+        return static_cast<std::uint32_t>(deliveries_.size());
     }
-    if (!is_open && place == 0 && sealed_[0].expected == 0) hand_on();
+    const std::uint32_t number = free_deliveries_.back();
+    free_deliveries_.pop_back();
+    deliveries_[number - 1].assign(deliveries);
+    return number;
+}
+
+void broker_tap::deliver(const broker::note_batch& batch, broker::command_record& what, int db) {
+    const std::uint32_t delivery = std::exchange(what.delivery, 0);
+    if ((delivery & delivers_records) != 0) {
+        const auto end = static_cast<std::size_t>(&what - batch.records.data());
+        const std::size_t count = std::min<std::size_t>(delivery & ~delivers_records, end);
+        for (std::size_t i = end - count; i < end && !what.failed; ++i)
+            if (!batch.records[i].failed)
+                deliver_frame({batch.records[i].frame, batch.records[i].bytes}, db);
+        return;
+    }
+    std::string& text = deliveries_[delivery - 1];
+    for (std::string_view rest = text; !what.failed && on_delivery && !rest.empty();) {
+        const std::string_view hash = take_text(rest);
+        on_delivery(db, hash, take_text(rest));
+    }
+    constexpr std::size_t kept_bytes_max = 1024;
+    if (text.capacity() > kept_bytes_max) text = {};
+    text.clear();
+    free_deliveries_.push_back(delivery);
+}
+
+// Without a copy that waits to be confirmed there is only the hash to be learnt, and that is the same as ever
+// when the frame begins as the one before.
+void broker_tap::deliver_frame(std::string_view frame, int db) {
+    const bool known = !known_hash_.empty() && known_hash_.front() == static_cast<char>(db) &&
+                       frame.starts_with(std::string_view(known_hash_).substr(1));
+    if (known && process_.hand_overs.empty()) return;
+    if (resp::command_scanner().scan(frame, resp::peer_trust::known, scanned_) != resp::scan_status::command)
+        return;
+    const auto& args = scanned_.args;
+    if (!broker::notes_delivery(args)) return;
+    if (on_delivery) on_delivery(db, args[1], args[2]);
+    if (known) return;
+    known_hash_.assign(1, static_cast<char>(db));
+    known_hash_.append(frame.data(), args[1].data() + args[1].size());
+}
+
+void broker_tap::settle_sealed(std::uint32_t ticket, int db, bool good) {
+    const auto behind = static_cast<std::uint16_t>(open_number_ - (ticket >> 16U));
+    if (behind > sealed_.size()) return;  // of a batch that is forgotten
+    gathered& where = sealed_[sealed_.size() - behind];
+    if ((ticket & 0xFFFFU) > where.batch.records.size()) return;
+    broker::command_record& what = where.batch.records[(ticket & 0xFFFFU) - 1];
+    if (std::exchange(what.settled, true)) return;
+    what.failed = !good;
+    --where.expected;
+    if (what.delivery != 0) deliver(where.batch, what, db);
+    if (where.expected > 0) return;
+    if (where.lost) where.batch = {};
+    if (&where == &sealed_.front()) hand_on();
+}
+
+bool broker_tap::is_good(std::string_view reply) {
+    return !reply.empty() && !reply.starts_with('-') && !reply.starts_with('_') && !reply.starts_with("*-1");
+}
+
+void broker_tap::grow() {
+    if (open_.batch.records.size() >= records_max) seal();
+    open_.batch.records.reserve(std::max<std::size_t>(2 * open_.batch.records.size(), 32));
 }
 
 void broker_tap::seal() {
-    sealed_bytes_ += open_.size();
-    // A short batch is copied, so that whoever waits for it does not hold a whole buffer.
-    const bool is_short = open_.size() < batch_bytes_max / 4;
-    sealed_.push_back(
-        {is_short ? std::string(open_) : std::move(open_), open_expected_, std::move(open_failed_)});
-    if (!is_short) open_ = {};
-    open_.clear();
-    open_.reserve(batch_bytes_max + batch_bytes_max / 4);
-    open_failed_ = {};
-    open_expected_ = 0;
+    sealed_bytes_ += open_.batch.weight();
+    const std::size_t usual = open_.batch.records.size();
+    sealed_.push_back(std::exchange(open_, {}));
+    open_.batch.records.reserve(std::max<std::size_t>(usual + usual / 4, 32));
+    ++open_number_;
+    pinned_room_ = 0;
     empty_before_ = true;
     hand_on();
-    if (sealed_bytes_ > held_bytes_max) drop_all();
+    if (sealed_bytes_ > held_bytes_max || sealed_.size() > held_batches_max) drop_all();
 }
 
 void broker_tap::hand_on() {
     while (!sealed_.empty() && sealed_.front().expected == 0) {
-        sealed_batch& next = sealed_.front();
-        sealed_bytes_ -= next.bytes.size();
-        if (process_.broker_notes)
-            process_.broker_notes(next.failed.empty() ? std::move(next.bytes)
-                                                      : without(next.bytes, std::move(next.failed)));
+        gathered next = std::move(sealed_.front());
         sealed_.pop_front();
-        ++first_sealed_;
+        if (next.lost) continue;
+        sealed_bytes_ -= next.batch.weight();
+        if (process_.broker_notes) process_.broker_notes(std::move(next.batch));
     }
 }
 
-// Answers to what is forgotten here find no expectation.
+// What is held is not told any more. Of batches with records that are still to be answered all stays but the
+// notes, since deliveries are followed by them.
 void broker_tap::drop_all() {
-    dropped_ += sealed_.size();
-    first_sealed_ += static_cast<std::uint32_t>(sealed_.size());
-    sealed_.clear();
+    for (gathered& each : sealed_) {
+        if (!std::exchange(each.lost, true)) ++dropped_;
+        if (each.expected == 0) each.batch = {};
+        each.batch.notes = {};
+    }
     sealed_bytes_ = 0;
-    first_ticket_ += static_cast<std::uint32_t>(expectations_.size());
-    if (first_ticket_ == 0) ++first_ticket_;
-    expectations_.clear();
+    if (sealed_.size() > shells_max) sealed_.clear();
     broker::wire_note gap;
     gap.kind = broker::wire_kind::gap;
-    broker::append(open_, gap);
+    tell(gap);
 }
 
 void broker_tap::finish_turn(time_point now) {
-    if (open_.empty()) return;
+    if (open_.batch.empty()) return;
     if (std::exchange(empty_before_, false)) opened_at_ = now;
-    if (open_.size() >= batch_bytes_max) seal();
+    if (open_.batch.weight() >= batch_bytes_max || open_.batch.records.size() >= batch_records) seal();
 }
 
 void broker_tap::on_time(time_point now) {
-    if (!open_.empty() && now - opened_at_ >= batch_age_max) seal();
+    if (!open_.batch.empty() && now - opened_at_ >= batch_age_max) seal();
 }
 
 }  // namespace sidecar

@@ -20,18 +20,24 @@ bool hand_over_registry::follows_all(int db, const std::vector<std::string>& key
 hand_over_registry::ledger::outcome hand_over_registry::delivered(int db, ledger::copy what,
                                                                   ledger::client_id to) {
     const guard lock(mutex_);
-    return ledger_.delivered(db, std::move(what), to);
+    const auto outcome = ledger_.delivered(db, std::move(what), to);
+    count();
+    return outcome;
 }
 
 hand_over_registry::ledger::confirmation hand_over_registry::confirmed(int db, std::string_view hash,
                                                                        std::string_view tag) {
     const guard lock(mutex_);
-    return ledger_.confirmed(db, hash, tag);
+    auto told = ledger_.confirmed(db, hash, tag);
+    count();
+    return told;
 }
 
 std::vector<std::string> hand_over_registry::asks_again(ledger::client_id who) {
     const guard lock(mutex_);
-    return ledger_.asks_again(who);
+    auto reserved = ledger_.asks_again(who);
+    count();
+    return reserved;
 }
 
 std::vector<hand_over_registry::ledger::orphan> hand_over_registry::client_gone(ledger::client_id who) {
@@ -42,7 +48,9 @@ std::vector<hand_over_registry::ledger::orphan> hand_over_registry::client_gone(
 std::optional<hand_over_registry::ledger::copy> hand_over_registry::take_orphan(int db,
                                                                                 std::string_view tag) {
     const guard lock(mutex_);
-    return ledger_.take_orphan(db, tag);
+    auto taken = ledger_.take_orphan(db, tag);
+    count();
+    return taken;
 }
 
 void hand_over_registry::learn(int db, std::string_view hash) {

@@ -3,6 +3,7 @@
 // any. And the tokens of delivery rates, which all shards spend together. One lock each, taken only by a
 // broker's pops and notes.
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -29,13 +30,19 @@ public:
     void learn(int db, std::string_view hash);
     [[nodiscard]] std::vector<std::string> hashes(int db);
     [[nodiscard]] std::size_t size();
+    // Without the lock: no message waits to be confirmed. What a worker was given before it sent what is being
+    // read now is counted.
+    [[nodiscard]] bool empty() const { return copies_.load(std::memory_order_acquire) == 0; }
     [[nodiscard]] std::size_t bytes();
     // A redelivery that has been counted passes once.
     void allow(int db, const std::string& tag);
     bool spend(int db, const std::string& tag);
 
 private:
+    void count() { copies_.store(ledger_.size(), std::memory_order_release); }
+
     std::mutex mutex_;
+    std::atomic<std::size_t> copies_{0};
     ledger ledger_;
     std::set<std::pair<int, std::string>> allowed_;
 };

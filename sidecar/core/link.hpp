@@ -73,6 +73,8 @@ public:
         queue_.push(entry, command_bytes);
         if (!dirty) events_.on_link_dirty(*this);
     }
+    // Where what was submitted last is kept.
+    [[nodiscard]] upstream_queue& queue() { return queue_; }
     // Bytes that are answered by pushes only.
     void send_unanswered(std::string_view bytes);
     [[nodiscard]] bool idle() const { return queue_.empty(); }

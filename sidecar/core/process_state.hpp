@@ -46,9 +46,9 @@ struct process_state {
     rate_table rates;
     // By shard: queues of receivers that no connection waits for (see receiver_pool).
     std::array<std::atomic<std::uint32_t>, 64> uncovered_receivers{};
-    // Takes a batch of notes about brokers' traffic (broker/wire_note.hpp), on any shard's thread, without
+    // Takes a batch of notes about brokers' traffic (broker/note_batch.hpp), on any shard's thread, without
     // blocking. Set before any shard starts; empty = nobody observes.
-    std::function<void(std::string batch)> broker_notes;
+    std::function<void(broker::note_batch batch)> broker_notes;
     // By shard: kinds of reserving pops that wait (see poller).
     std::array<std::atomic<std::uint32_t>, 64> reserving_pops{};
     // Structured log line: level, event, fields as key/value pairs.

@@ -18,6 +18,8 @@ public:
     [[nodiscard]] const T& operator[](std::size_t i) const { return items_[(first_ + i) & (capacity_ - 1)]; }
     [[nodiscard]] T& front() { return (*this)[0]; }
     [[nodiscard]] const T& front() const { return (*this)[0]; }
+    [[nodiscard]] T& back() { return (*this)[count_ - 1]; }
+    [[nodiscard]] const T& back() const { return (*this)[count_ - 1]; }
 
     void push_back(T item) { emplace_back(std::move(item)); }
     template <class U>

@@ -280,18 +280,30 @@ private:
     [[nodiscard]] bool observed(const command_spec& spec) const {
         return spec.has(command_flag::watched) && shard_.watches(database_) && !control();
     }
-    // It pops: what it gets may have to be kept from the client.
-    [[nodiscard]] bool must_steer(const command_spec& spec) const;
+    // A pop at once, whose reply is looked at: what it gets may have to be kept from the client. A push that
+    // may have to go elsewhere.
+    [[nodiscard]] bool must_steer(const command_spec& spec) const {
+        if (spec.traffic == broker::traffic::push_left) return shard_.gate.diverts_pushes(database_);
+        return spec.traffic == broker::traffic::pop_left || spec.traffic == broker::traffic::pop_right;
+    }
     std::optional<step> steer(const command& c);
     std::optional<step> steer_push(const command& c);
     // True: its command is on its way again.
     bool goes_again(const upstream_entry& entry, extra& x);
     bool pop_again(const upstream_entry& entry, extra& x);
     [[nodiscard]] std::string diverted(const command& c);
-    // Notes what is being submitted; the ticket it is answered for, or 0.
-    std::uint32_t observe(const command_spec& spec, args_view args, std::size_t argument_count);
-    void observe_ahead(const command& c, whole_transaction& found);
-    std::uint32_t keep_notes(std::string_view notes, bool delivers);
+    void observe(link& target, const command_spec& spec, args_view args) {
+        if (tx_ == nullptr && broker::tells_itself(spec.traffic) &&
+            spec.traffic != broker::traffic::take_note)
+            return record(target, broker::command_record::part::alone);
+        observe_special(target, spec, args);
+    }
+    void observe_special(link& target, const command_spec& spec, args_view args);
+    void record(link& target, broker::command_record::part is, std::uint32_t delivery = 0) {
+        if (!announced_) announce();
+        shard_.tap.record(target.queue(), {id_, shard_.unix_time_us(), database_}, is, delivery);
+    }
+    void forget_transaction();
     void observe_local(const command& c);
     void observe_wait(const broker::blocking_call& call);
     void observe_wait_over();
@@ -390,9 +402,8 @@ private:
     std::size_t deferred_push_bytes_ = 0;
     std::uint32_t publishing_ = 0;  // own transactions in flight that publish
     std::vector<unsent_pop> unsent_pops_;
-    std::unique_ptr<std::string> tx_notes_;  // of a transaction typed step by step
-    std::uint32_t next_note_ = 0;            // of the entry that is submitted next
-    std::string receiving_;                  // the queue it waits for in the shard's receiver_pool
+    std::unique_ptr<std::string> tx_deliveries_;  // that a transaction typed step by step notes
+    std::string receiving_;                       // the queue it waits for in the shard's receiver_pool
     std::unique_ptr<layer_seat> seat_;
 
     std::string name_;
@@ -422,7 +433,6 @@ private:
     bool processing_ = false;
     bool mid_reply_ = false;
     bool announced_ = false;  // a broker's observer knows of it
-    bool tx_delivers_ = false;
     bool tx_dirty_ = false;  // a queue-time refusal: EXEC will abort
     bool watching_ = false;
     bool tracking_ = false;

@@ -13,7 +13,7 @@ using broker::wire_note;
 
 namespace {
 
-constexpr std::size_t notes_of_transaction_max = std::size_t{1} << 20;
+constexpr std::size_t deliveries_bytes_max = std::size_t{1} << 20;
 
 bool names_client(std::span<const std::string_view> args) {
     if (args.size() < 2) return false;
@@ -38,7 +38,7 @@ void session::announce() {
     announced_ = true;
     wire_note note = about(wire_kind::connected);
     note.text = address_.remote;
-    broker::append(shard_.tap.batch(), note);
+    shard_.tap.tell(note);
     note.kind = wire_kind::named;
     const std::pair<std::string_view, std::string_view> names[] = {
         {"name", name_}, {"lib-name", library_name_}, {"lib-ver", library_version_}};
@@ -46,51 +46,35 @@ void session::announce() {
         if (text.empty()) continue;
         note.key = key;
         note.text = text;
-        broker::append(shard_.tap.batch(), note);
+        shard_.tap.tell(note);
     }
 }
 
-std::uint32_t session::observe(const command_spec& spec, args_view args, std::size_t argument_count) {
+// What was submitted to `target` last, when it is not just a command that tells of itself.
+void session::observe_special(link& target, const command_spec& spec, args_view args) {
+    using part = broker::command_record::part;
     const traffic means = spec.traffic;
-    if (!announced_) announce();
-    if (means == traffic::commit) {
-        const auto notes = std::exchange(tx_notes_, {});
-        return notes ? keep_notes(*notes, std::exchange(tx_delivers_, false)) : 0;
+    if (broker::ends_transaction(means)) {
+        const auto deliveries = std::exchange(tx_deliveries_, nullptr);
+        const bool noted = deliveries && means == traffic::commit;
+        return record(target, part::ends, noted ? shard_.tap.expect(*deliveries) : 0);
     }
-    if (means == traffic::begin || means == traffic::discard) {
-        tx_notes_.reset();
-        tx_delivers_ = false;
-        return 0;
-    }
-    // Only so many arguments are looked at.
-    if (args.size() < argument_count) return 0;
-    if (tx_ != nullptr) {
-        if (!tx_notes_) tx_notes_ = std::make_unique<std::string>();
-        if (tx_notes_->size() < notes_of_transaction_max)
-            tx_delivers_ |= broker::append_notes(*tx_notes_, means, args, about({}));
-        return 0;
-    }
-    std::string& batch = shard_.tap.batch();
-    const std::size_t begin = batch.size();
-    const bool delivers = broker::append_notes(batch, means, args, about({}));
-    if (batch.size() == begin || !broker::may_fail(means)) return 0;
-    return shard_.tap.expect(begin, delivers ? broker_tap::tells::delivery : broker_tap::tells::traffic);
+    if (!broker::tells_itself(means)) return;
+    const part is = tx_ == nullptr ? part::alone : part::queued;
+    if (means != traffic::take_note || !broker::notes_delivery(args)) return record(target, is);
+    std::string delivery;
+    broker_tap::add_delivery(delivery, args[1], args[2]);
+    if (tx_ == nullptr) return record(target, is, shard_.tap.expect(delivery));
+    if (!tx_deliveries_) tx_deliveries_ = std::make_unique<std::string>();
+    if (tx_deliveries_->size() < deliveries_bytes_max) *tx_deliveries_ += delivery;
+    record(target, is);
 }
 
-// Of a transaction that stands whole in the input and may yet have to wait.
-void session::observe_ahead(const command& c, whole_transaction& found) {
-    if (found.notes.size() < notes_of_transaction_max)
-        found.delivers |= broker::append_notes(found.notes, c.spec->traffic, c.args, about({}));
-}
-
-// Notes that count if the transaction does.
-std::uint32_t session::keep_notes(std::string_view notes, bool delivers) {
-    if (notes.empty()) return 0;
-    if (!announced_) announce();
-    std::string& batch = shard_.tap.batch();
-    const std::size_t begin = batch.size();
-    batch.append(notes);
-    return shard_.tap.expect(begin, delivers ? broker_tap::tells::delivery : broker_tap::tells::traffic);
+// RESET ends a transaction; upstream is not told of it.
+void session::forget_transaction() {
+    tx_deliveries_.reset();
+    if (tx_ != nullptr && announced_)
+        shard_.tap.record_reset({id_, shard_.unix_time_us(), database_});
 }
 
 // Of a command that was answered here.
@@ -103,7 +87,9 @@ void session::observe_local(const command& c) {
     const bool known = announced_;
     if (!known) announce();
     if (subscribes) {
-        (void)broker::append_notes(shard_.tap.batch(), means, c.args, about({}));
+        std::string notes;
+        broker::append_notes(notes, means, c.args, about({}));
+        shard_.tap.tell_all(notes);
     } else if (known && names_client(c.args)) {
         announce();
     }
@@ -120,11 +106,11 @@ void session::observe_wait(const broker::blocking_call& call) {
     wire_note note = about(wire_kind::waits);
     note.text = keys;
     note.extra = timeout;
-    broker::append(shard_.tap.batch(), note);
+    shard_.tap.tell(note);
 }
 
 void session::observe_wait_over() {
-    if (shard_.watches(database_)) broker::append(shard_.tap.batch(), about(wire_kind::waits_over));
+    if (shard_.watches(database_)) shard_.tap.tell(about(wire_kind::waits_over));
 }
 
 void session::observe_pop(std::string_view key, std::string_view message) {
@@ -132,19 +118,13 @@ void session::observe_pop(std::string_view key, std::string_view message) {
     wire_note note = about(wire_kind::popped);
     note.key = key;
     broker::set_message(note, &wire_note::text, message);
-    broker::append(shard_.tap.batch(), note);
+    shard_.tap.tell(note);
 }
 
 void session::observe_end() {
     if (!std::exchange(announced_, false)) return;
     shard_.gate.client_gone(id_);
-    broker::append(shard_.tap.batch(), about(wire_kind::gone));
-}
-
-// A pop at once, whose reply is looked at; a push that may have to go elsewhere.
-bool session::must_steer(const command_spec& spec) const {
-    if (spec.traffic == traffic::push_left) return shard_.gate.diverts_pushes(database_);
-    return spec.traffic == traffic::pop_left || spec.traffic == traffic::pop_right;
+    shard_.tap.tell(about(wire_kind::gone));
 }
 
 std::optional<session::step> session::steer(const command& c) {
@@ -187,7 +167,7 @@ std::string session::diverted(const command& c) {
     note.extra = "drained";
     for (const auto message : c.args.subspan(2)) {
         broker::set_message(note, &wire_note::text, message);
-        broker::append(shard_.tap.batch(), note);
+        shard_.tap.tell(note);
         ++shard_.stats.count.broker_withheld;
     }
     return bytes;

@@ -35,14 +35,13 @@ bool session::forward_plain(const resp::scanned_command& scanned, std::string_vi
     const command_spec* spec =
         scanned.is_inline || scanned.args[0].empty() ? nullptr : shard_.commands.find_framed(scanned.args[0]);
     if (spec == nullptr || !spec->has(command_flag::plain)) return false;
-    upstream_entry entry;
+    bool is_observed = false;
     if (spec->has(command_flag::guarded | command_flag::watched)) {
         if (spec->has(command_flag::guarded) && shard_.guards(database_)) return false;
-        if (observed(*spec)) {
-            if (must_steer(*spec)) return false;
-            entry.note = observe(*spec, scanned.args, scanned.argument_count);
-        }
+        is_observed = observed(*spec);
+        if (is_observed && must_steer(*spec)) return false;
     }
+    upstream_entry entry;
     entry.owner = this;
     entry.number = pipeline_.issue();
     entry.submitted_us = shard_.now_us();
@@ -53,6 +52,7 @@ bool session::forward_plain(const resp::scanned_command& scanned, std::string_vi
     unanswered_bytes_ += frame.size();
     ++shard_.stats.of(database_, spec->index).calls;
     link_->submit(entry, frame);
+    if (is_observed) observe(*link_, *spec, scanned.args);
     waiting_for_ = stall::none;
     last_command_at_ = shard_.now();
     last_command_ = spec;
@@ -331,9 +331,8 @@ std::uint32_t session::submit(link& target, const command& c, reply_use use, std
     ++entries_;
     unanswered_bytes_ += c.bytes.size();
     ++shard_.stats.of(database_, c.spec->index).calls;
-    if (observed(*c.spec) && !c.args.empty()) next_note_ = observe(*c.spec, c.args, c.argument_count);
-    entry.note = std::exchange(next_note_, 0);
     target.submit(entry, c.bytes);
+    if (observed(*c.spec) && !c.args.empty()) observe(target, *c.spec, c.args);
     return entry.number;
 }
 

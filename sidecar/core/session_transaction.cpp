@@ -1,6 +1,7 @@
 // MULTI … EXEC. One that has arrived whole goes out as one run on the shared link; one typed step by step
 // gets a lease.
 #include <charconv>
+#include <limits>
 
 #include "resp/number.hpp"
 #include "resp/writer.hpp"
@@ -78,6 +79,8 @@ bool session::find_whole_transaction(whole_transaction& found) {
     std::string_view rest = window_;
     found.clear();
     found.repeatable = database_ == broker_database || shard_.guards(database_);
+    const bool is_watched = shard_.watches(database_) && !control();
+    const bool diverts = is_watched && shard_.gate.diverts_pushes(database_);
     for (verb id = verb::multi; id != verb::exec;) {
         if (found.parts.size() >= whole_transaction_commands_max || rest.empty()) return false;
         if (ahead.scan(rest, resp::peer_trust::known, scanned) != resp::scan_status::command ||
@@ -105,10 +108,14 @@ bool session::find_whole_transaction(whole_transaction& found) {
         }
         if (!first && id != verb::exec)
             found.repeatable = found.repeatable && is_repeatable_in_transaction(c);
-        if (observed(*c.spec) && c.args.size() == c.argument_count) {
-            std::string other = diverted(c);
-            if (other.empty()) observe_ahead(c, found);
-            if (!other.empty()) p.bytes = found.diverted.emplace_back(std::move(other));
+        if (is_watched && c.spec->has(command_flag::watched)) {
+            p.is_observed = broker::tells_itself(c.spec->traffic);
+            found.is_observed |= p.is_observed;
+            std::string other = diverts ? diverted(c) : std::string();
+            if (!other.empty()) {
+                p.is_observed = false;
+                p.bytes = found.diverted.emplace_back(std::move(other));
+            }
         }
         found.parts.push_back(p);
         rest.remove_prefix(scanned.bytes);
@@ -151,6 +158,10 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
     auto tx = whole.publishes && shard_.process.registry.any_subscribed() ? std::make_unique<transaction>()
                                                                           : nullptr;
     std::uint32_t number = 0;
+    // Records so far, and which of them is the first that may note a delivery.
+    std::size_t recorded = 0;
+    std::size_t delivers_from = std::numeric_limits<std::size_t>::max();
+    if (whole.is_observed) shard_.tap.make_room(whole.parts.size());
     for (std::size_t i = 0; i < whole.parts.size(); ++i) {
         const auto& part = whole.parts[i];
         command c;
@@ -161,8 +172,16 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
         if (i == 1 && reply_mode_ == reply_mode::skip_this) reply_mode_ = reply_mode::on;
         std::uint16_t flags = i == 0 ? std::uint16_t{0} : entry_flag::in_transaction;
         if (whole.repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
-        if (last) next_note_ = keep_notes(whole.notes, whole.delivers);
         number = submit(target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
+        if (part.is_observed) {
+            record(target, broker::command_record::part::queued);
+            ++recorded;
+            if (part.spec->traffic == broker::traffic::take_note) delivers_from = std::min(delivers_from, recorded);
+        }
+        if (last && whole.is_observed) {
+            const std::size_t among = recorded + 1 - std::min(delivers_from, recorded + 1);
+            record(target, broker::command_record::part::ends, among > 0 ? broker_tap::expect_among(among) : 0);
+        }
         if (!tx || i == 0 || last) continue;
         if (part.publish_to.empty()) {
             tx->queued();

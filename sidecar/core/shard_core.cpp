@@ -42,10 +42,8 @@ shard_core::shard_core(int shard_index, process_state& state, std::shared_ptr<co
       settings_(std::move(settings)),
       seed_(static_cast<std::uint64_t>(shard_index + 1) * 0x9E3779B97F4A7C15ULL) {
     classify_commands();
-    tap.on_delivery = [this](int db, std::string_view notes) {
-        broker::note_reader reader(notes);
-        for (broker::wire_note note; reader.next(note);)
-            if (note.kind == broker::wire_kind::noted) gate.noted(db, note.key, note.text);
+    tap.on_delivery = [this](int db, std::string_view hash, std::string_view tag) {
+        gate.noted(db, hash, tag);
     };
     for (int db = 0; db < database_count; ++db) {
         const auto& url = settings_->settings.redis[static_cast<std::size_t>(db)];

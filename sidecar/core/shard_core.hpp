@@ -101,18 +101,15 @@ public:
     // --- clock, settings
     void set_now(time_point now) {
         now_ = now;
-        now_us_ = static_cast<std::uint32_t>(
-            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count());
+        long_now_us_ = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+        now_us_ = static_cast<std::uint32_t>(long_now_us_);
         leases.set_now(now);
     }
     [[nodiscard]] time_point now() const { return now_; }
     [[nodiscard]] std::uint32_t now_us() const { return now_us_; }
     [[nodiscard]] std::int64_t unix_time() const { return unix_time_; }
     void set_unix_time(std::int64_t seconds) { set_unix_time_us(seconds * 1'000'000); }
-    [[nodiscard]] std::int64_t unix_time_us() const {
-        return unix_offset_us_ +
-               std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count();
-    }
+    [[nodiscard]] std::int64_t unix_time_us() const { return unix_offset_us_ + long_now_us_; }
     void set_unix_time_us(std::int64_t us) {
         unix_time_ = us / 1'000'000;
         unix_offset_us_ += us - unix_time_us();
@@ -271,6 +268,7 @@ private:
     std::uint32_t now_us_ = 0;
     time_point started_{};
     std::int64_t unix_time_ = 0;
+    std::int64_t long_now_us_ = 0;
     std::int64_t unix_offset_us_ = 0;  // of Unix time to the shard's clock
     std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
     std::vector<std::unique_ptr<upstream>> upstreams_;

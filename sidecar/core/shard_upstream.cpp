@@ -313,8 +313,10 @@ void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::s
     if (entry.use == reply_use::internal) return;
     auto& c = stats.of(entry.database, entry.command);
     const bool error = !first_bytes.empty() && first_bytes.front() == '-' && entry.use != reply_use::poison;
-    if (entry.note != 0) tap.answered(entry.note, entry.database, first_bytes);
-    if (entry.note != 0 && settings_->settings.broker.reserve) nudge_pollers(entry.database);
+    if (entry.note != 0) {
+        tap.answered(entry.note, entry.database, first_bytes);
+        if (settings_->settings.broker.reserve) nudge_pollers(entry.database);
+    }
     if (error) {
         ++c.errors;
         if (starts_with(first_bytes, "-READONLY"))

@@ -25,13 +25,13 @@ struct whole_transaction {
         std::string_view bytes;       // in the client's input
         std::string_view publish_to;  // of a PUBLISH
         channels::name_kind kind{};
+        bool is_observed = false;  // it tells something of a broker's traffic
     };
     std::vector<part> parts;
     std::size_t bytes = 0;
     bool publishes = false;
     bool repeatable = false;           // running it twice leaves the same state
-    std::string notes;                 // of a broker's traffic, to be written once it is submitted
-    bool delivers = false;             // they note a delivery
+    bool is_observed = false;          // some of its commands are
     std::deque<std::string> diverted;  // commands that go upstream with another key
 
     void clear() {
@@ -39,8 +39,7 @@ struct whole_transaction {
         if (parts.capacity() > kept_parts_max) parts = {};
         parts.clear();
         bytes = 0;
-        publishes = repeatable = delivers = false;
-        notes.clear();
+        publishes = repeatable = is_observed = false;
         diverted.clear();
     }
 };

@@ -9,13 +9,19 @@ namespace sidecar {
 
 namespace {
 constexpr std::size_t block_bytes = 32U << 10;
+// A block that is kept elsewhere cannot begin anew; it is given up once there is little room behind its end.
+constexpr std::size_t kept_room_min = 2U << 10;
+// Such blocks are not used again, so that a link of which they are kept takes larger ones, less often.
+constexpr std::size_t kept_block_bytes = 64U << 10;
 }
 
 void upstream_queue::push(const upstream_entry& entry, std::string_view command_bytes) {
     const std::size_t bytes = command_bytes.size();
     const bool fits = !blocks_.empty() && blocks_.back().capacity - blocks_.back().size >= bytes;
     block& last = fits ? blocks_.back() : add_block(bytes);
-    std::memcpy(last.data.get() + last.size, command_bytes.data(), bytes);
+    char* const place = last.data.get() + last.size;
+    std::memcpy(place, command_bytes.data(), bytes);
+    back_bytes_ = place;
     last.size += bytes;
     end_ += bytes;
     upstream_entry& kept = entries_.emplace_back(entry);
@@ -29,8 +35,9 @@ upstream_queue::block& upstream_queue::add_block(std::size_t bytes) {
         fresh = std::exchange(spare_, block{});
         fresh.size = 0;
     } else {
-        fresh.capacity = std::max(block_bytes, bytes);
-        fresh.data = std::make_unique_for_overwrite<char[]>(fresh.capacity);
+        const bool will_be_kept = !blocks_.empty() && blocks_.back().is_kept;
+        fresh.capacity = std::max(will_be_kept ? kept_block_bytes : block_bytes, bytes);
+        fresh.data = std::make_shared_for_overwrite<char[]>(fresh.capacity);
     }
     if (blocks_.empty()) {
         base_ = end_;
@@ -81,7 +88,8 @@ void upstream_queue::release() {
     while (!blocks_.empty() && base_ + blocks_.front().size <= answered_) {
         block& first = blocks_.front();
         const bool last = blocks_.size() == 1;
-        if (last && entries_.empty() && first.capacity == block_bytes) {
+        if (last && first.is_kept && first.capacity - first.size >= kept_room_min) return;
+        if (last && entries_.empty() && first.capacity == block_bytes && !first.is_kept) {
             base_ = answered_ = sent_ = end_;
             first.size = 0;
             send_block_ = 0;
@@ -89,7 +97,7 @@ void upstream_queue::release() {
             return;
         }
         base_ += first.size;
-        if (first.capacity == block_bytes) spare_ = std::move(first);
+        if (first.capacity == block_bytes && !first.is_kept) spare_ = std::move(first);
         blocks_.pop_front();
         if (send_block_ > 0) {
             --send_block_;

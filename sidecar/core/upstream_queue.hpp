@@ -6,7 +6,8 @@
 //   blocks:   | answered |  written, unanswered  |  not yet written  |
 //             ^ released ^ front()               ^ gather()
 //
-// A command lies in one block, never across two.
+// A command lies in one block, never across two. Whoever wants to read commands later may keep their block:
+// it is then appended to, but never used again for other bytes.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "sidecar/core/ring.hpp"
 
@@ -88,7 +90,7 @@ struct upstream_entry {
     reply_use use = reply_use::forward;
     std::uint16_t flags = 0;
     std::uint8_t database = 0;
-    std::uint32_t note = 0;  // broker_tap's ticket: what was noted of it counts if it succeeds
+    std::uint32_t note = 0;  // broker_tap's ticket: what is told of it counts if it succeeds
 
     // Its reply is the client's as it comes, whole and seen.
     [[nodiscard]] bool is_plain_forward() const {
@@ -99,6 +101,18 @@ struct upstream_entry {
 class upstream_queue {
 public:
     void push(const upstream_entry& entry, std::string_view command_bytes);
+    [[nodiscard]] upstream_entry& back() { return entries_.back(); }
+    // The last command's bytes, where they are kept.
+    [[nodiscard]] const char* back_bytes() const { return back_bytes_; }
+    struct kept_block {
+        std::shared_ptr<const char[]> bytes;
+        std::size_t capacity = 0;
+        bool is_new = false;  // nobody kept it before
+    };
+    [[nodiscard]] kept_block keep_back_block() {
+        block& last = blocks_.back();
+        return {last.data, last.capacity, !std::exchange(last.is_kept, true)};
+    }
 
     std::size_t gather(std::span<std::string_view> pieces) const;
     void on_written(std::size_t bytes);
@@ -138,9 +152,10 @@ public:
 
 private:
     struct block {
-        std::unique_ptr<char[]> data;
+        std::shared_ptr<char[]> data;
         std::size_t capacity = 0;
         std::size_t size = 0;
+        bool is_kept = false;  // elsewhere as well
     };
 
     void seek(std::uint64_t position, std::size_t& index, std::uint64_t& begin) const;
@@ -156,7 +171,8 @@ private:
     std::uint64_t end_ = 0;
     std::size_t send_block_ = 0;  // where `sent_` stands
     std::uint64_t send_block_begin_ = 0;
-    std::size_t unanswered_ = 0;  // entries that no reply comes for
+    std::size_t unanswered_ = 0;        // entries that no reply comes for
+    const char* back_bytes_ = nullptr;  // where the last command was put
 };
 
 }  // namespace sidecar

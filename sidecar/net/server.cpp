@@ -231,7 +231,7 @@ private:
             return std::find(found.begin(), found.end(), 1) != found.end();
         };
         broker_ = std::make_unique<broker_control>(settings_.broker, std::move(hooks));
-        process_.broker_notes = [this](std::string batch) { broker_->take_notes(std::move(batch)); };
+        process_.broker_notes = [this](broker::note_batch batch) { broker_->take_notes(std::move(batch)); };
     }
 
     void start_http() {

@@ -28,7 +28,7 @@ std::vector<told> notes_of(std::initializer_list<std::string_view> words) {
     about.db = 2;
     about.client = 7;
     about.at_us = 11;
-    (void)append_notes(batch, traffic_of(args[0]), args, about);
+    append_notes(batch, traffic_of(args[0]), args, about);
     std::vector<told> notes;
     note_reader reader(batch);
     for (wire_note n; reader.next(n);) {
@@ -57,9 +57,8 @@ TEST_CASE("a delivery is noted in the hash of kombu or in one that looks like it
 }
 
 TEST_CASE("acknowledgements, bindings, routing and sweeps are noted with their keys", "[broker][traffic]") {
-    CHECK(
-        notes_of({"zrem", "unacked_index", "a", "b"}) ==
-        list{{wire_kind::settled, "unacked_index", "a", ""}, {wire_kind::settled, "unacked_index", "b", ""}});
+    CHECK(notes_of({"hdel", "unacked", "a", "b"}) ==
+          list{{wire_kind::settled, "unacked", "a", ""}, {wire_kind::settled, "unacked", "b", ""}});
     CHECK(notes_of({"sadd", "_kombu.binding.celery", "m"}) ==
           list{{wire_kind::bound, "_kombu.binding.celery", "m", ""}});
     CHECK(notes_of({"srem", "p:_kombu.binding.celery", "m"}) ==
@@ -86,7 +85,7 @@ TEST_CASE("what is published, listened to and deleted is noted by name", "[broke
 
 TEST_CASE("commands that are cut short tell nothing", "[broker][traffic]") {
     for (const auto* name :
-         {"lpush", "hset", "zrem", "sadd", "smembers", "publish", "zrevrangebyscore", "get"})
+         {"lpush", "hset", "hdel", "sadd", "smembers", "publish", "zrevrangebyscore", "get"})
         CHECK(notes_of({name}).empty());
     CHECK(traffic_of("get") == traffic::none);
 }
@@ -95,10 +94,23 @@ TEST_CASE("a long message is noted by its tail and its size", "[broker][traffic]
     const std::string message(100'000, 'x');
     std::string batch;
     const std::vector<std::string_view> args{"lpush", "q", message};
-    (void)append_notes(batch, traffic::push_left, args, {});
+    append_notes(batch, traffic::push_left, args, {});
     note_reader reader(batch);
     wire_note note;
     REQUIRE(reader.next(note));
     CHECK(note.text.size() == message_tail_bytes);
     CHECK(note.size == message.size());
+}
+
+TEST_CASE("of a message that is there in part the true size is told", "[broker][traffic]") {
+    std::string batch;
+    const std::vector<std::string_view> args{"lpush", "q", "part", "whole"};
+    const std::vector<std::uint64_t> lengths{5, 1, 1'000'000, 5};
+    append_notes(batch, traffic::push_left, args, {}, lengths);
+    note_reader reader(batch);
+    wire_note note;
+    REQUIRE(reader.next(note));
+    CHECK(note.size == 1'000'000);
+    REQUIRE(reader.next(note));
+    CHECK(note.size == 5);
 }

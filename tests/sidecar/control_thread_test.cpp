@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::chrono::seconds patience{10};
 
+broker::note_batch batch_of(std::string_view notes) {
+    broker::note_batch batch;
+    batch.append(notes);
+    return batch;
+}
+
 }  // namespace
 
 TEST_CASE("control_thread runs batches, jobs and ticks on one thread, in their order", "[control_thread]") {
@@ -18,7 +24,7 @@ TEST_CASE("control_thread runs batches, jobs and ticks on one thread, in their o
     std::promise<void> ticked;
     bool first = true;
     control_thread thread;
-    thread.start({[&](std::string_view batch) { seen.emplace_back(batch); }, [] {},
+    thread.start({[&](const broker::note_batch& batch) { seen.push_back(batch.notes); }, [] {},
                   [&] {
                       if (std::exchange(first, false)) ticked.set_value();
                   }});
@@ -26,8 +32,8 @@ TEST_CASE("control_thread runs batches, jobs and ticks on one thread, in their o
     std::promise<void> begin;
     std::promise<void> done;
     REQUIRE(thread.post([&] { begin.get_future().wait(); }));
-    thread.post_batch("a");
-    thread.post_batch("b");
+    thread.post_batch(batch_of("a"));
+    thread.post_batch(batch_of("b"));
     REQUIRE(thread.post([&] { seen.emplace_back("job"); }));
     REQUIRE(thread.post([&] { done.set_value(); }));
     begin.set_value();
@@ -40,8 +46,8 @@ TEST_CASE("control_thread runs batches, jobs and ticks on one thread, in their o
 TEST_CASE("control_thread drops batches that do not fit and tells of the gap", "[control_thread]") {
     std::vector<std::string> seen;
     std::promise<void> told;
-    control_thread thread(control_limits{10, 1, std::chrono::milliseconds(10)});
-    thread.start({[&](std::string_view batch) { seen.emplace_back(batch); },
+    control_thread thread(control_limits{70, 1, std::chrono::milliseconds(10)});
+    thread.start({[&](const broker::note_batch& batch) { seen.push_back(batch.notes); },
                   [&] {
                       seen.emplace_back("gap");
                       told.set_value();
@@ -54,8 +60,8 @@ TEST_CASE("control_thread drops batches that do not fit and tells of the gap", "
         begin.get_future().wait();
     }));
     begun.get_future().wait();
-    thread.post_batch("12345678");
-    thread.post_batch("123");
+    thread.post_batch(batch_of("12345678"));
+    thread.post_batch(batch_of("123"));
     CHECK(thread.dropped_batches() == 1);
     CHECK(thread.post([] {}));
     CHECK_FALSE(thread.post([] {}));

@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "broker/transcript.hpp"
 #include "sidecar/core/session.hpp"
 #include "sidecar/core/shard_core.hpp"
 #include "tests/sidecar/fake_redis.hpp"
@@ -166,7 +167,9 @@ public:
 
     // --- what a broker's observer is told, from now on
     void listen() {
-        process_.broker_notes = [this](const std::string& batch) { noted += batch; };
+        process_.broker_notes = [this](const broker::note_batch& batch) {
+            transcript_.read(batch, [this](const broker::wire_note& note) { broker::append(noted, note); });
+        };
     }
     std::string noted;
     [[nodiscard]] process_state& process() { return process_; }
@@ -296,6 +299,7 @@ private:
 
     std::shared_ptr<const runtime> settings_;
     process_state process_;
+    broker::transcript transcript_;
     std::vector<process_state::message> posted_;
     std::vector<std::unique_ptr<test_client>> clients_;
     std::vector<std::unique_ptr<test_wire>> wires_;

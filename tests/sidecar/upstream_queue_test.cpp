@@ -32,6 +32,25 @@ std::string text(std::uint32_t n, std::size_t size) {
 
 }  // namespace
 
+TEST_CASE("a block that is kept elsewhere is appended to and never used for other bytes") {
+    upstream_queue queue;
+    queue.push(numbered(1), text(1, 1000));
+    const auto kept = queue.keep_back_block();
+    CHECK(kept.is_new);
+    CHECK_FALSE(queue.keep_back_block().is_new);
+    const std::string_view first(queue.back_bytes(), 1000);
+    for (std::uint32_t n = 2; n < 300; ++n) {
+        write(queue, 10'000);
+        queue.pop_front();
+        CHECK(queue.kept_bytes() == 0);
+        queue.push(numbered(n), text(n, 1000));
+        CHECK(std::string_view(queue.back_bytes(), 1000) == text(n, 1000));
+        CHECK(queue.front_bytes() == text(n, 1000));
+    }
+    CHECK(first == text(1, 1000));
+    CHECK(kept.bytes.use_count() == 1);
+}
+
 TEST_CASE("commands are kept until answered and leave in order") {
     upstream_queue queue;
     CHECK(queue.empty());
