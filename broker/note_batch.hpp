@@ -1,7 +1,7 @@
 #pragma once
 // What a shard saw of a broker's traffic, on its way to the thread that observes. Commands are not read where
-// they pass: a record says where the frame lies, in the very block in which it was sent upstream, and whose it
-// is. What cannot be seen in a command (a pop's element, a client's end) stands between them as notes.
+// they pass: a record says where the frame lies, in the very block in which it was sent upstream, and whose
+// it is. What cannot be seen in a command (a pop's element, a client's end) stands between them as notes.
 //
 //   records:  command ─ notes ─ command ─ command ─ ...       in the order in which they went upstream
 //                │        └─→ so many bytes of `notes`

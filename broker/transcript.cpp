@@ -59,9 +59,9 @@ void transcript::read_notes(std::string_view notes, const listener& told) {
 
 void transcript::read_command(const command_record& record, const listener& told) {
     const std::string_view bytes(record.frame, record.bytes);
-    const bool whole =
-        resp::command_scanner().scan(bytes, resp::peer_trust::known, scanned_) == resp::scan_status::command &&
-        scanned_.args.size() == scanned_.argument_count && !scanned_.args.empty();
+    const bool whole = resp::command_scanner().scan(bytes, resp::peer_trust::known, scanned_) ==
+                           resp::scan_status::command &&
+                       scanned_.args.size() == scanned_.argument_count && !scanned_.args.empty();
     if (record.is == command_record::part::ends) {
         const auto found = queued_.find(record.client);
         if (found == queued_.end()) return;

@@ -164,8 +164,11 @@ void worker_map::node_heard(const broker_id& broker, std::string_view name, cons
         return;
     }
     if (!news.type.starts_with("worker-")) return;
-    // The name alone does not tell a process: in a container every one is number 1.
-    const bool another = (told->pid && news.pid && *told->pid != *news.pid) ||
+    // The name alone does not tell a process: in a container every one is number 1. Whoever goes on forwards
+    // its clock with every event.
+    const bool begins_anew =
+        news.type == "worker-online" && told->clock && news.clock && *news.clock == *told->clock;
+    const bool another = begins_anew || (told->pid && news.pid && *told->pid != *news.pid) ||
                          (told->processed && news.processed && *news.processed < *told->processed) ||
                          (told->clock && news.clock && *news.clock < *told->clock);
     if (another) told->restarted_us = at_us;

@@ -60,8 +60,8 @@ broker_control::~broker_control() {
 }
 
 void broker_control::start() {
-    thread_.start(
-        {[this](const broker::note_batch& batch) { on_batch(batch); }, [this] { on_gap(); }, [this] { on_tick(); }});
+    thread_.start({[this](const broker::note_batch& batch) { on_batch(batch); }, [this] { on_gap(); },
+                   [this] { on_tick(); }});
 }
 
 void broker_control::stop() {

@@ -76,7 +76,8 @@ void broker_gate::set_rules(std::shared_ptr<const broker::delivery_rules> fresh)
     rules_ = std::move(fresh);
     draining_dbs_ = 0;
     for (int db = 0; db < databases_max; ++db)
-        if (const auto* r = rules(db); r != nullptr && !r->draining.empty()) draining_dbs_ |= std::uint64_t{1} << db;
+        if (const auto* r = rules(db); r != nullptr && !r->draining.empty())
+            draining_dbs_ |= std::uint64_t{1} << db;
 }
 
 bool broker_gate::drains(int db, std::string_view key) const {

@@ -95,8 +95,7 @@ void broker_tap::deliver(const broker::note_batch& batch, broker::command_record
         const auto end = static_cast<std::size_t>(&what - batch.records.data());
         const std::size_t count = std::min<std::size_t>(delivery & ~delivers_records, end);
         for (std::size_t i = end - count; i < end && !what.failed; ++i)
-            if (!batch.records[i].failed)
-                deliver_frame({batch.records[i].frame, batch.records[i].bytes}, db);
+            if (!batch.records[i].failed) deliver_frame({batch.records[i].frame, batch.records[i].bytes}, db);
         return;
     }
     std::string& text = deliveries_[delivery - 1];

@@ -1,8 +1,8 @@
 #pragma once
 // Where a shard's notes about brokers' traffic are gathered and handed on, in batches. A command is recorded
-// when it is submitted, by the place of its bytes in the link's queue, and holds its batch back until upstream
-// has answered: what failed is marked. So records leave in the order in which commands went upstream, and
-// none tells of what did not happen.
+// when it is submitted, by the place of its bytes in the link's queue, and holds its batch back until
+// upstream has answered: what failed is marked. So records leave in the order in which commands went
+// upstream, and none tells of what did not happen.
 //
 //   record() ─→ open ── age or size ──→ sealed ── all answered ──→ process.broker_notes
 //      └─ a ticket, in the entry ─→ answered() or failed()

@@ -30,8 +30,8 @@ public:
     void learn(int db, std::string_view hash);
     [[nodiscard]] std::vector<std::string> hashes(int db);
     [[nodiscard]] std::size_t size();
-    // Without the lock: no message waits to be confirmed. What a worker was given before it sent what is being
-    // read now is counted.
+    // Without the lock: no message waits to be confirmed. What a worker was given before it sent what is
+    // being read now is counted.
     [[nodiscard]] bool empty() const { return copies_.load(std::memory_order_acquire) == 0; }
     [[nodiscard]] std::size_t bytes();
     // A redelivery that has been counted passes once.

@@ -433,7 +433,7 @@ private:
     bool processing_ = false;
     bool mid_reply_ = false;
     bool announced_ = false;  // a broker's observer knows of it
-    bool tx_dirty_ = false;  // a queue-time refusal: EXEC will abort
+    bool tx_dirty_ = false;   // a queue-time refusal: EXEC will abort
     bool watching_ = false;
     bool tracking_ = false;
     bool streaming_ = false;      // MONITOR

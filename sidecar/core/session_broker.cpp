@@ -73,8 +73,7 @@ void session::observe_special(link& target, const command_spec& spec, args_view 
 // RESET ends a transaction; upstream is not told of it.
 void session::forget_transaction() {
     tx_deliveries_.reset();
-    if (tx_ != nullptr && announced_)
-        shard_.tap.record_reset({id_, shard_.unix_time_us(), database_});
+    if (tx_ != nullptr && announced_) shard_.tap.record_reset({id_, shard_.unix_time_us(), database_});
 }
 
 // Of a command that was answered here.

@@ -176,11 +176,13 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
         if (part.is_observed) {
             record(target, broker::command_record::part::queued);
             ++recorded;
-            if (part.spec->traffic == broker::traffic::take_note) delivers_from = std::min(delivers_from, recorded);
+            if (part.spec->traffic == broker::traffic::take_note)
+                delivers_from = std::min(delivers_from, recorded);
         }
         if (last && whole.is_observed) {
             const std::size_t among = recorded + 1 - std::min(delivers_from, recorded + 1);
-            record(target, broker::command_record::part::ends, among > 0 ? broker_tap::expect_among(among) : 0);
+            record(target, broker::command_record::part::ends,
+                   among > 0 ? broker_tap::expect_among(among) : 0);
         }
         if (!tx || i == 0 || last) continue;
         if (part.publish_to.empty()) {

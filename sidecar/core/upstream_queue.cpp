@@ -13,7 +13,7 @@ constexpr std::size_t block_bytes = 32U << 10;
 constexpr std::size_t kept_room_min = 2U << 10;
 // Such blocks are not used again, so that a link of which they are kept takes larger ones, less often.
 constexpr std::size_t kept_block_bytes = 64U << 10;
-}
+}  // namespace
 
 void upstream_queue::push(const upstream_entry& entry, std::string_view command_bytes) {
     const std::size_t bytes = command_bytes.size();

@@ -26,8 +26,8 @@ struct wire {
     command_record& sent_bytes(std::uint64_t client, part is, std::string frame) {
         frames.push_back(std::move(frame));
         const std::string& kept = frames.back();
-        batch.records.push_back({kept.data(), client, 11, static_cast<std::uint32_t>(kept.size()), 0, 2, is,
-                                 true, false});
+        batch.records.push_back(
+            {kept.data(), client, 11, static_cast<std::uint32_t>(kept.size()), 0, 2, is, true, false});
         return batch.records.back();
     }
     void note(wire_kind kind, std::uint64_t client) {

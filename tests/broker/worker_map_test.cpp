@@ -40,6 +40,22 @@ TEST_CASE("worker_map assumes that the only consumer of an address is its only n
     CHECK(of.map.find(1)->process != of.map.find(2)->process);
 }
 
+TEST_CASE("worker_map takes a worker-online with the clock of the one before for another process",
+          "[broker][worker_map]") {
+    worker_map map{100, 100};
+    node_news online;
+    online.type = "worker-online";
+    online.clock = 5;
+    online.processed = 0;
+    map.node_heard(home, "a@x", online, second);
+    CHECK(map.nodes().at({home, "a@x"}).restarted_us == 0);
+    map.node_heard(home, "a@x", online, 3 * second);
+    CHECK(map.nodes().at({home, "a@x"}).restarted_us == 3 * second);
+    online.clock = 9;
+    map.node_heard(home, "a@x", online, 6 * second);
+    CHECK(map.nodes().at({home, "a@x"}).restarted_us == 3 * second);
+}
+
 TEST_CASE("worker_map does not guess between two, unless they connected far apart", "[broker][worker_map]") {
     map_with of;
     of.consumer(1, "10.0.0.1:1", second);
