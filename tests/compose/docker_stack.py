@@ -200,7 +200,7 @@ def build(engine, images):
         "build",
         "sidecar",
         "pgbouncer",
-        "user-service",
+        "migrate",
     ]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, f"{result.stdout[-4000:]}{result.stderr[-2000:]}"

@@ -127,6 +127,16 @@ def test_services_wait_for_healthy_stores_and_for_the_migrations():
     assert services["pgbouncer"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
+def test_an_image_is_built_before_any_service_needs_it():
+    """Compose v1 takes services in the order of their dependencies, and would pull what nobody has built yet."""
+    services = shipped()["services"]
+    builders = {service["image"]: name for name, service in services.items() if "build" in service}
+    assert len(builders) == 3
+    for name, service in services.items():
+        builder = builders.get(service["image"], name)
+        assert builder == name or builder in service["depends_on"], name
+
+
 def test_stores_have_named_volumes_and_the_data_network_leads_nowhere():
     found = shipped()
     mounts = {

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import secrets
 import signal
 import subprocess
 
@@ -128,6 +129,35 @@ def test_in_docker_ctrl_c_stops_every_container(engine, images):
         assert listening(environment) == set()
     finally:
         subprocess.run([*compose, "down", "-v", "-t", "3"], env=variables, capture_output=True, timeout=120)
+        environment.remove()
+
+
+@pytest.mark.timeout(600, func_only=True)
+def test_in_docker_up_build_makes_every_image_first(engine, images):
+    """By Compose v1 on the files of the clone, where none of the project's own images is there yet."""
+    if engine is None:
+        pytest.skip("needs an engine")
+    names = ("SIDECAR_IMAGE", "PGBOUNCER_IMAGE", "SERVICES_IMAGE")
+    own = {name: f"{secrets.token_hex(6)}/{name.split('_')[0].lower()}:latest" for name in names}
+    environment = Environment(**{**images, **own}, POSTGRES_PASSWORD="x")
+    environment.set(ENV_FILE=".env.example")
+    quick = environment.compose / QUICK
+    quick.write_text(QUICK_TEXT)
+    files = ["-f", ROOT / "compose" / "docker-compose.yml", "-f", quick]
+    compose = ["docker-compose", "--env-file", environment.compose / ".env", *files]
+
+    def run(*arguments):
+        command = [*compose, *arguments]
+        return subprocess.run(command, env=engine.environment, capture_output=True, text=True, timeout=500)
+
+    try:
+        up = run("up", "-d", "--build")
+        assert up.returncode == 0, up.stdout[-2000:] + up.stderr[-2000:]
+        for service in SERVICES:
+            eventually(lambda: healthy(environment, service), UP_SECONDS, 0.2, message=service)
+    finally:
+        run("down", "-v", "-t", "3")
+        engine.run("rmi", *own.values(), check=False)
         environment.remove()
 
 
