@@ -128,7 +128,7 @@ def test_services_wait_for_healthy_stores_and_for_the_migrations():
 
 
 def test_an_image_is_built_before_any_service_needs_it():
-    """Compose v1 takes services in the order of their dependencies, and would pull what nobody has built yet."""
+    """Compose v1 takes services in the order of their dependencies, and pulls what nobody has built yet."""
     services = shipped()["services"]
     builders = {service["image"]: name for name, service in services.items() if "build" in service}
     assert len(builders) == 3
