@@ -151,9 +151,12 @@ void broker_tap::grow() {
 
 void broker_tap::seal() {
     sealed_bytes_ += open_.batch.weight();
-    const std::size_t usual = open_.batch.records.size();
+    // The next one is taken to be as large.
+    const std::size_t records = open_.batch.records.size();
+    const std::size_t note_bytes = std::min(open_.batch.notes.size(), batch_bytes_max);
     sealed_.push_back(std::exchange(open_, {}));
-    open_.batch.records.reserve(std::max<std::size_t>(usual + usual / 4, 32));
+    open_.batch.records.reserve(std::max<std::size_t>(records + records / 4, 32));
+    open_.batch.notes.reserve(note_bytes + note_bytes / 4);
     ++open_number_;
     pinned_room_ = 0;
     empty_before_ = true;
