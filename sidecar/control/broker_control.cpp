@@ -11,6 +11,8 @@ namespace sidecar {
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
+// What is being done when the process ends has so long to be done with Redis.
+constexpr std::chrono::milliseconds stop_patience{1'000};
 constexpr std::int64_t retain_pause_us = 30'000'000;
 constexpr std::int64_t near_end_elements = 256;  // of a list with marks that are looked at each second
 
@@ -65,7 +67,9 @@ void broker_control::start() {
 }
 
 void broker_control::stop() {
-    thread_.stop();
+    thread_.stop(stop_patience, [this] {
+        for (auto& [db, each] : desks_) each->redis.give_up();
+    });
 }
 
 broker_desk* broker_control::desk(int db) {

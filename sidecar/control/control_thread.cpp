@@ -7,15 +7,17 @@ namespace sidecar {
 void control_thread::start(control_handlers handlers) {
     handlers_ = std::move(handlers);
     running_ = true;
+    ended_ = false;
     thread_ = std::thread([this] { run(); });
 }
 
-void control_thread::stop() {
+void control_thread::stop(std::chrono::milliseconds patience, const std::function<void()>& hurry) {
     {
-        const std::lock_guard guard(mutex_);
+        std::unique_lock lock(mutex_);
         running_ = false;
+        news_.notify_all();
+        if (hurry && !news_.wait_for(lock, patience, [this] { return ended_; })) hurry();
     }
-    news_.notify_one();
     if (thread_.joinable()) thread_.join();
     const std::lock_guard guard(mutex_);
     jobs_.clear();
@@ -99,6 +101,8 @@ void control_thread::run() {
         if (run_one(lock)) continue;
         news_.wait_until(lock, next_tick);
     }
+    ended_ = true;
+    news_.notify_all();
 }
 
 }  // namespace sidecar

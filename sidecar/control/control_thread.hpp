@@ -41,8 +41,9 @@ public:
     control_thread& operator=(const control_thread&) = delete;
 
     void start(control_handlers handlers);
-    // What waits is not run any more; waits for what is being run.
-    void stop();
+    // What waits is not run any more; waits for what is being run. When that takes longer than `patience`,
+    // `hurry` is called, which is to make it end.
+    void stop(std::chrono::milliseconds patience = {}, const std::function<void()>& hurry = {});
 
     // From any thread.
     void post_batch(broker::note_batch batch);
@@ -67,6 +68,7 @@ private:
     bool gap_ = false;
     bool jobs_turn_ = true;
     bool running_ = false;
+    bool ended_ = true;
     std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 #include "sidecar/control/redis_client.hpp"
 
 #include <hiredis/hiredis.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 #include "resp/writer.hpp"
@@ -82,10 +83,27 @@ bool redis_client::connected() {
     if (descriptor < 0) return false;
     context_.reset(redisConnectFd(descriptor));
     if (context_ == nullptr) return false;
+    {
+        const std::lock_guard guard(mutex_);
+        descriptor_ = descriptor;
+        if (gave_up_) ::shutdown(descriptor, SHUT_RDWR);
+    }
     const auto ms = limits_.answer_time_max.count();
     const timeval patience{static_cast<time_t>(ms / 1'000), static_cast<suseconds_t>(ms % 1'000 * 1'000)};
     redisSetTimeout(context_.get(), patience);
     return true;
+}
+
+void redis_client::disconnect() {
+    const std::lock_guard guard(mutex_);
+    descriptor_ = -1;
+    context_.reset();
+}
+
+void redis_client::give_up() {
+    const std::lock_guard guard(mutex_);
+    gave_up_ = true;
+    if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
 }
 
 bool redis_client::exchange(std::span<const broker::redis_command> commands, std::size_t& done,
@@ -120,7 +138,7 @@ std::vector<resp::value> redis_client::pipeline(std::span<const broker::redis_co
     while (done < commands.size() && connected()) {
         if (exchange(commands, done, replies)) continue;
         cause = context_->errstr;
-        context_.reset();
+        disconnect();
         break;
     }
     replies.resize(commands.size(), error_value(std::string(broker::redis_gone) + ": " + cause));

@@ -62,8 +62,7 @@ def test_drain_accepts_nobody_new(start):
 
 
 def test_drain_ends_within_its_time_although_redis_hangs(start):
-    # The control plane waits for Redis for as long as five seconds more.
-    redis, sidecar = start.both("--drain", "1s", "--broker", "off")
+    redis, sidecar = start.both("--drain", "1s")
     client = start.client(sidecar)
     client.command("PING")
     redis.freeze()

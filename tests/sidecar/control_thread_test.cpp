@@ -70,3 +70,20 @@ TEST_CASE("control_thread drops batches that do not fit and tells of the gap", "
     thread.stop();
     CHECK(seen == std::vector<std::string>{"12345678", "gap"});
 }
+
+TEST_CASE("control_thread hurries what takes too long at its end", "[control_thread]") {
+    control_thread thread;
+    thread.start({[](const broker::note_batch&) {}, [] {}, [] {}});
+    std::promise<void> begun;
+    std::promise<void> hurried;
+    REQUIRE(thread.post([&] {
+        begun.set_value();
+        hurried.get_future().wait();
+    }));
+    begun.get_future().wait();
+    thread.stop(std::chrono::milliseconds(1), [&] { hurried.set_value(); });
+    thread.start({[](const broker::note_batch&) {}, [] {}, [] {}});
+    bool needless = false;
+    thread.stop(patience, [&] { needless = true; });
+    CHECK_FALSE(needless);
+}

@@ -78,3 +78,20 @@ TEST_CASE("redis_client waits only so long, and refuses what is too large", "[re
     CHECK(client.call({"SET", "a", std::string(200, 'x')}).text == broker::redis_refused);
     ::close(ends[1]);
 }
+
+TEST_CASE("redis_client ends at once when it is told to give up, and asks nobody from then on",
+          "[redis_client]") {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+    redis_client client([&] { return ::dup(ends[0]); }, {std::chrono::minutes(5), 1024});
+    std::thread other([&] {
+        std::array<char, 64> buffer{};
+        [[maybe_unused]] const auto asked = ::read(ends[1], buffer.data(), buffer.size());
+        client.give_up();
+    });
+    CHECK(broker::is_gone(client.call({"PING"})));
+    other.join();
+    CHECK(broker::is_gone(client.call({"PING"})));
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
