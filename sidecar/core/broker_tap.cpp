@@ -10,8 +10,8 @@ namespace sidecar {
 
 namespace {
 
-constexpr std::size_t batch_bytes_max = std::size_t{128} << 10;
-constexpr std::size_t batch_records = 1024;
+constexpr std::size_t batch_bytes_max = std::size_t{256} << 10;
+constexpr std::size_t batch_records = 4096;
 constexpr std::chrono::milliseconds batch_age_max{20};
 // Held back because upstream does not answer; beyond this the observer is told that it missed something.
 constexpr std::size_t held_bytes_max = std::size_t{8} << 20;

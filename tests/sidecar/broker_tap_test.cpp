@@ -70,10 +70,10 @@ TEST_CASE("notes leave together when the oldest has waited a little", "[sidecar]
 
 TEST_CASE("a large batch leaves at the turn's end", "[sidecar][broker_tap]") {
     fixture f;
-    f.note(std::string(200'000, 'x'));
+    f.note(std::string(300'000, 'x'));
     f.tap.finish_turn(f.now);
     CHECK(f.batches.size() == 1);
-    for (int i = 0; i < 2'000; ++i) f.tap.answered(f.push("m"), 2, ":1\r\n");
+    for (int i = 0; i < 5'000; ++i) f.tap.answered(f.push("m"), 2, ":1\r\n");
     f.tap.finish_turn(f.now);
     CHECK(f.batches.size() == 2);
 }
@@ -189,7 +189,7 @@ TEST_CASE("beyond its bound what is held back is dropped and the gap told; deliv
     broker_tap::add_delivery(delivery, "unacked", "a");
     const auto stuck = f.sent({"HSET", "unacked", "a", "[{}]"}, part::alone, f.tap.expect(delivery));
     for (int i = 0; i < 100; ++i) {
-        f.note(std::string(200'000, 'x'));
+        f.note(std::string(300'000, 'x'));
         f.tap.finish_turn(f.now);
     }
     CHECK(f.tap.dropped() > 0);
