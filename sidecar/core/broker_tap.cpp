@@ -94,8 +94,11 @@ void broker_tap::deliver(const broker::note_batch& batch, broker::command_record
     if ((delivery & delivers_records) != 0) {
         const auto end = static_cast<std::size_t>(&what - batch.records.data());
         const std::size_t count = std::min<std::size_t>(delivery & ~delivers_records, end);
-        for (std::size_t i = end - count; i < end && !what.failed; ++i)
-            if (!batch.records[i].failed) deliver_frame({batch.records[i].frame, batch.records[i].bytes}, db);
+        for (std::size_t i = end - count; i < end && !what.failed; ++i) {
+            const broker::command_record& before = batch.records[i];
+            if (before.is == broker::command_record::part::queued && !before.failed)
+                deliver_frame({before.frame, before.bytes}, db);
+        }
         return;
     }
     std::string& text = deliveries_[delivery - 1];

@@ -462,7 +462,7 @@ void session::on_never_sent(const upstream_entry& entry) {
         if (wants_still()) ++shard_.stats.count.clients_closed_hold;
         close_after_flush();
     }
-    if (life_ != session_life::closed) tx_.reset();
+    if (life_ != session_life::closed) forget_transaction();
     entry_gone(entry);
     if (life_ != session_life::closed && lease_ != nullptr && entries_ == 0) end_lease(false);
 }

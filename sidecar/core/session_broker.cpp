@@ -70,10 +70,11 @@ void session::observe_special(link& target, const command_spec& spec, args_view 
     record(target, is);
 }
 
-// RESET ends a transaction; upstream is not told of it.
+// A transaction that ends without EXEC or DISCARD: upstream is not asked to end it.
 void session::forget_transaction() {
     tx_deliveries_.reset();
     if (tx_ != nullptr && announced_) shard_.tap.record_reset({id_, shard_.unix_time_us(), database_});
+    tx_.reset();
 }
 
 // Of a command that was answered here.

@@ -246,7 +246,6 @@ void session::set_database(int db) {
 session::step session::run_reset() {
     if (entries_ > 0) return wait_for(stall::drain);
     forget_transaction();
-    tx_.reset();
     watching_ = tracking_ = streaming_ = false;
     if (lease_ != nullptr) end_lease(false);
     unsubscribe_all();

@@ -391,7 +391,7 @@ session::step session::reject(const command& c, std::string_view error) {
         return step::consumed;
     }
     const std::string ending = resp::command({tx_ != nullptr ? "DISCARD" : "UNWATCH"});
-    tx_.reset();
+    forget_transaction();
     watching_ = false;
     lease_ends_ = true;
     command end = c;
