@@ -202,7 +202,8 @@ void observer::state::on_popped(const wire_note& note, client_record& by) {
     describe(task, head, name.queue);
     task.taken_us = note.at_us;
     ++task.deliveries;
-    if (task.worker.empty()) task.worker = process.node;
+    // Tying clients may have made one process of two.
+    if (task.worker.empty()) task.worker = workers.process_of(by).node;
     if (wait_s) celery.waited(task, *wait_s);
 }
 

@@ -152,6 +152,19 @@ TEST_CASE("observer does not take a worker that reconnected for a dead one", "[b
     CHECK(at.watch.orphans().size() == (same ? 0 : 1));
 }
 
+TEST_CASE("observer: a pop told behind its note makes one process of two", "[broker][observer]") {
+    stage at;
+    at.connect(10, "10.0.0.1:50010");
+    at.connect(11, "10.0.0.1:50011");
+    at.heartbeat(11, "w1@host");
+    at.push(1, 1);
+    at.take(11, 1);
+    at.pop(10, 1);
+    const auto task = at.watch.task("id-1");
+    REQUIRE(task);
+    CHECK(task->worker == "w1@host");
+}
+
 TEST_CASE("observer tells a restore from an acknowledgement, and counts redeliveries", "[broker][observer]") {
     stage at;
     at.worker();
