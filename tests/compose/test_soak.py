@@ -20,7 +20,7 @@ from support.polling import eventually
 PARTS = ("redis", "pgbouncer", "postgres", "sidecar", *SERVICES, "file-worker")
 QUIET_SECONDS = 10
 # Far beyond what a quiet machine needs: what counts is that nobody had to do anything.
-RECONNECT_SECONDS = 60
+RECONNECT_SECONDS = 120
 UNITS = {"s": 1, "m": 60, "h": 3600}
 HELD_MAX = 5000
 
