@@ -28,8 +28,9 @@ if #KEYS == 5 and ARGV[4] ~= '' then redis.call('HDEL', KEYS[4], ARGV[4]) end
 if ARGV[5] ~= '' then redis.call('SADD', KEYS[5], ARGV[5]) end
 return 1)";
 
-// KEYS: trash, its index, marks, reserve. ARGV: id, list, message, why, reserved, tag, now, expiry in
-// milliseconds, queue. An entry is a line of JSON and the message. Run twice it writes the same.
+// KEYS: trash, its index, marks, reserve, result. ARGV: id, list, message, why, reserved, tag, now, expiry in
+// milliseconds, queue, result. An entry is a line of JSON and the message. Run twice it writes the same. A
+// day is what Celery keeps results.
 constexpr std::string_view trash_script = R"(if ARGV[1] ~= '' then
   local what = {kind = 'message', by = 'revoke', why = ARGV[4], key = ARGV[2], queue = ARGV[9], tag = ARGV[6],
     at = tonumber(ARGV[7])}
@@ -38,6 +39,15 @@ constexpr std::string_view trash_script = R"(if ARGV[1] ~= '' then
 end
 if ARGV[6] ~= '' then redis.call('HDEL', KEYS[3], ARGV[6]) end
 if ARGV[5] ~= '' then redis.call('HDEL', KEYS[4], ARGV[5]) end
+if KEYS[5] then
+  local before = redis.pcall('GET', KEYS[5])
+  local keeps = type(before) == 'table' or (before and (string.byte(before) ~= string.byte(ARGV[10]) or
+    string.find(string.sub(before, 1, 200), 'SUCCESS', 1, true)))
+  if not keeps then
+    redis.call('SETEX', KEYS[5], 86400, ARGV[10])
+    redis.call('PUBLISH', KEYS[5], ARGV[10])
+  end
+end
 return 1)";
 
 constexpr std::string_view count_script = R"(local n = redis.call('INCR', KEYS[1])
@@ -157,9 +167,11 @@ std::string trash_command(const trashing& what) {
     const std::string marks = own_key("marks");
     const std::string now = std::to_string(what.now_s);
     const std::string expires_ms = std::to_string(what.expires_s * 1000);
-    return eval(trash_script, {trash, index, marks, reserve},
+    views keys{trash, index, marks, reserve};
+    if (!what.result_key.empty()) keys.push_back(what.result_key);
+    return eval(trash_script, keys,
                 {what.id, what.list, what.message, what.why, what.reserved, what.tag, now, expires_ms,
-                 queue_of_list(what.list)});
+                 queue_of_list(what.list), what.result});
 }
 
 std::string count_redelivery_command(std::string_view tag) {

@@ -44,6 +44,10 @@ struct trashing {
     std::string tag;  // its mark is removed
     std::int64_t now_s = 0;
     std::int64_t expires_s = 0;
+    // Kept for whoever asks for the task's result, unless it succeeded before or another serializer is used
+    // there, and told to those who wait; empty: none.
+    std::string result_key;
+    std::string result;
 };
 [[nodiscard]] std::string trash_command(const trashing& what);
 

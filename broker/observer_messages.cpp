@@ -2,6 +2,8 @@
 // the order between shards may turn, both orders are provided for.
 
 #include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <utility>
 
 #include "broker/glance.hpp"
@@ -300,6 +302,27 @@ void observer::state::on_withheld(const wire_note& note) {
     if (!seen) return;
     times.taken(seen->head.tag);
     if (note.extra == "revoked" || note.extra == "deleted") times.forget(seen->head.tag);
+    if (note.extra == "revoked" && !seen->head.id.empty()) revoked_at_delivery(note, seen->head);
+}
+
+// No worker will tell of it.
+void observer::state::revoked_at_delivery(const wire_note& note, const message_head& head) {
+    const broker_id broker = names.broker_of(note.db, note.key);
+    task_record& task = tasks.touch(broker, head.id, note.at_us);
+    const auto number = list_at(note.db, note.key);
+    describe(task, head, number ? std::string_view(name_of(lists[*number]).queue) : std::string_view());
+    task.state = task_state::revoked;
+    task.finished_us = note.at_us;
+    celery.count("task-revoked", task);
+    if (!sink) return;
+    const boost::json::object told{{"type", "task-revoked"},
+                                   {"uuid", head.id},
+                                   {"name", head.task},
+                                   {"terminated", false},
+                                   {"expired", false},
+                                   {"hostname", "sidecar"},
+                                   {"timestamp", static_cast<double>(note.at_us) / 1e6}};
+    sink(broker, "task-revoked", boost::json::serialize(told));
 }
 
 void observer::state::on_deleted(const wire_note& note) {

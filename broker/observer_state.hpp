@@ -144,6 +144,7 @@ struct observer::state {
     void on_deleted(const wire_note& note);
     void on_put_back(const wire_note& note);
     void on_withheld(const wire_note& note);
+    void revoked_at_delivery(const wire_note& note, const message_head& head);
     void on_events(const broker_id& broker, const wire_note& note, client_record& by);
 
     void expire_routes(bool all);

@@ -161,6 +161,7 @@ struct orphan_view {
     std::string address;
     std::string node;
     std::int64_t gone_us = 0;
+    std::int64_t taken_us = 0;
 };
 
 struct visibility_view {

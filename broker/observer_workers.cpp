@@ -191,6 +191,7 @@ std::vector<orphan_view> observer::orphans() const {
         view.address = owner.address;
         view.node = owner.node;
         view.gone_us = *owner.gone_us;
+        view.taken_us = held.taken_us;
         all.push_back(std::move(view));
     });
     std::sort(all.begin(), all.end(),

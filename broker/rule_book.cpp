@@ -123,8 +123,12 @@ bool rule_book::refresh() {
 
 std::string rule_book::set(rule_kind kind, const std::string& subject, const rule& value) {
     if (size() >= rules_max) return "there are too many rules";
+    // A Redis that was emptied must not come to a version that was known before.
+    const std::string first = std::to_string(static_cast<std::int64_t>(value.at * 1e3));
     const std::vector<redis_command> commands{
-        {"HSET", hash_key, field_of(kind, subject), json::serialize(as_json(value))}, {"INCR", version_key}};
+        {"HSET", hash_key, field_of(kind, subject), json::serialize(as_json(value))},
+        {"SETNX", version_key, first},
+        {"INCR", version_key}};
     for (const auto& reply : redis_.pipeline(commands))
         if (is_error(reply)) return reply.text;
     put(kind, subject, value);

@@ -11,7 +11,7 @@ local element, hint, depth_max = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local size = redis.call('LLEN', list)
 if size == 0 then return {0} end
 local function find()
-  if redis.call('LINDEX', list, -hint) == element then return hint end
+  if hint > 0 and redis.call('LINDEX', list, -hint) == element then return hint end
   local read = 0
   for _, width in ipairs({8, 64, 512}) do
     local near, far = math.max(1, hint - width), math.min(size, hint + width)
@@ -47,7 +47,7 @@ local element, hint = ARGV[1], tonumber(ARGV[2])
 local size = redis.call('LLEN', list)
 if size == 0 then return {0} end
 local function find()
-  if redis.call('LINDEX', list, -hint) == element then return hint end
+  if hint > 0 and redis.call('LINDEX', list, -hint) == element then return hint end
   local read = 0
   for _, width in ipairs({8, 64, 512}) do
     local near, far = math.max(1, hint - width), math.min(size, hint + width)

@@ -14,6 +14,7 @@ constexpr std::int64_t second_us = 1'000'000;
 // What is being done when the process ends has so long to be done with Redis.
 constexpr std::chrono::milliseconds stop_patience{1'000};
 constexpr std::int64_t retain_pause_us = 30'000'000;
+constexpr std::int64_t count_pause_us = 10'000'000;
 constexpr std::int64_t near_end_elements = 256;  // of a list with marks that are looked at each second
 
 broker::observer_limits observer_limits_of(const broker_settings& settings) {
@@ -128,6 +129,7 @@ void broker_control::on_tick() {
     observer_.tick(second_us_);
     for (auto& [db, each] : desks_) every_second(*each);
     if (second_us_ - retained_us_ > retain_pause_us) retain_clients();
+    if (second_us_ - counted_us_ > count_pause_us) drop_settled();
     if (!desks_.empty()) watch_.every_second(desks_.begin()->second->store.counts());
 }
 
@@ -135,6 +137,26 @@ void broker_control::on_tick() {
 void broker_control::retain_clients() {
     retained_us_ = second_us_;
     if (const auto open = hooks_.open_clients()) observer_.retain_clients(*open, second_us_);
+}
+
+const broker::unacked_counts& broker_control::unacked_counts(broker_desk& desk,
+                                                             const broker::broker_layout& layout) {
+    const broker::broker_id id{static_cast<std::uint8_t>(desk.db), layout.prefix};
+    const auto queue_of = [&](std::string_view exchange, std::string_view routing_key) {
+        if (!exchange.empty())
+            for (const auto& binding : desk.catalog.bindings(layout))
+                if (binding.exchange == exchange && binding.routing_key == routing_key) return binding.queue;
+        return std::string(routing_key);
+    };
+    return desk.census.take(layout, observer_, id, queue_of, now_us());
+}
+
+// What was acknowledged past this process is not held any more: counting finds out.
+void broker_control::drop_settled() {
+    counted_us_ = second_us_;
+    for (const auto& [db, each] : desks_)
+        for (const std::string& prefix : each->catalog.prefixes())
+            (void)unacked_counts(*each, layout_of(db, prefix));
 }
 
 std::string broker_control::metrics_text() const {
@@ -145,20 +167,23 @@ std::string broker_control::metrics_text() const {
     return text;
 }
 
-bool broker_control::restore(const broker::orphan_view& orphan) {
+restore_outcome broker_control::restore(const broker::orphan_view& orphan) {
     broker_desk* const where = desk(orphan.broker.db);
-    if (where == nullptr || orphan.list.empty()) return false;
+    if (where == nullptr || orphan.list.empty()) return restore_outcome::unfit;
     const resp::value value = where->redis.call({"HGET", orphan.hash, orphan.tag});
-    const auto entry = value.is_text() ? broker::read_unacked(value.text) : std::nullopt;
-    if (!entry) return false;
+    if (broker::is_error(value)) return restore_outcome::not_now;
+    if (!value.is_text()) return restore_outcome::gone;
+    const auto entry = broker::read_unacked(value.text);
+    if (!entry) return restore_outcome::unfit;
     broker::envelope_edit edit;
     edit.redelivered = true;
     const auto element = broker::edit_envelope(entry->element, edit);
-    if (!element) return false;
+    if (!element) return restore_outcome::unfit;
     const auto done = where->operations.restore_unacked(
         layout_of(orphan.broker.db, orphan.broker.prefix), {orphan.tag, value.text}, *element, orphan.list,
         {.by = "sidecar", .reason = "its worker is gone", .now_us = now_us()});
-    return done.outcome == broker::change_outcome::done;
+    if (done.outcome == broker::change_outcome::done) return restore_outcome::done;
+    return done.outcome == broker::change_outcome::gone ? restore_outcome::gone : restore_outcome::not_now;
 }
 
 void broker_control::every_second(broker_desk& desk) {

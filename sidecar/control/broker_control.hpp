@@ -54,6 +54,9 @@ public:
     [[nodiscard]] broker_desk* desk(int db);
     // How the application with this prefix names its keys, as far as that was learnt.
     [[nodiscard]] broker::broker_layout layout_of(int db, const std::string& prefix) const;
+    // How many messages of each queue workers hold.
+    [[nodiscard]] const broker::unacked_counts& unacked_counts(broker_desk& desk,
+                                                               const broker::broker_layout& layout);
     [[nodiscard]] const broker_settings& settings() const { return settings_; }
     [[nodiscard]] std::int64_t now_us() const { return hooks_.unix_us(); }
     [[nodiscard]] event_hub& events() { return events_; }
@@ -72,8 +75,9 @@ private:
     void on_tick();
     void every_second(broker_desk& desk);
     void retain_clients();
+    void drop_settled();
     // Back to the head of its queue, unless it is no longer where it was.
-    bool restore(const broker::orphan_view& orphan);
+    restore_outcome restore(const broker::orphan_view& orphan);
     void carry_out_marks(broker_desk& desk);
     void carry_out_marks(broker_desk& desk, const std::string& list);
 
@@ -87,6 +91,7 @@ private:
     event_hub events_;
     std::int64_t second_us_ = 0;
     std::int64_t retained_us_ = 0;
+    std::int64_t counted_us_ = 0;
     control_thread thread_;  // last: it uses all the others
 };
 

@@ -9,6 +9,7 @@
 #include "broker/operations.hpp"
 #include "broker/queue_catalog.hpp"
 #include "broker/rule_book.hpp"
+#include "broker/unacked_census.hpp"
 #include "broker/unacked_reader.hpp"
 #include "sidecar/control/redis_client.hpp"
 
@@ -22,6 +23,7 @@ struct broker_desk {
           inspector(redis),
           catalog(redis),
           unacked(redis),
+          census(redis),
           rules(redis),
           operations(redis, std::move(random_id), limits) {
         inspector.set_hidden(
@@ -33,6 +35,7 @@ struct broker_desk {
     broker::inspector inspector;
     broker::queue_catalog catalog;
     broker::unacked_reader unacked;
+    broker::unacked_census census;
     broker::rule_book rules;
     broker::operations operations;
     broker::observer_store store;

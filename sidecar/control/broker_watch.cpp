@@ -18,6 +18,7 @@ constexpr std::int64_t stats_first_us = 60 * second_us;
 constexpr std::int64_t stats_last_us = 3'600 * second_us;
 constexpr std::int64_t stats_wait_us = second_us / 2;
 constexpr std::size_t orphans_per_second = 200;
+constexpr std::size_t unfit_max = 10'000;
 
 std::int64_t whole(const boost::json::value& from, std::string_view name) {
     const auto* const object = from.if_object();
@@ -48,10 +49,21 @@ void broker_watch::every_second(const broker::store_counts& store) {
 }
 
 void broker_watch::restore_orphans() {
+    auto orphans = observer_.orphans();
+    // Whatever was taken first runs first again: it is put to the head last.
+    std::sort(orphans.begin(), orphans.end(),
+              [](const auto& one, const auto& other) { return one.taken_us > other.taken_us; });
     std::size_t count = 0;
-    for (const broker::orphan_view& each : observer_.orphans()) {
+    for (const broker::orphan_view& each : orphans) {
+        if (unfit_.contains(each.tag)) continue;
         if (++count > orphans_per_second) return;
-        if (hooks_.restore(each)) ++restored_;
+        const restore_outcome outcome = hooks_.restore(each);
+        if (outcome == restore_outcome::not_now) return;
+        if (outcome == restore_outcome::unfit) {
+            if (unfit_.size() < unfit_max) unfit_.insert(each.tag);
+            continue;
+        }
+        if (outcome == restore_outcome::done) ++restored_;
         observer_.forget_unacked(each.tag);
     }
 }

@@ -23,12 +23,19 @@
 
 namespace sidecar {
 
+enum class restore_outcome : std::uint8_t {
+    done,
+    gone,     // somebody else took care of it
+    not_now,  // Redis did not answer
+    unfit,    // it cannot be put back by us
+};
+
 struct watch_hooks {
     std::function<broker::redis_port&(int db)> redis;
     std::function<std::int64_t()> unix_us;
     std::function<std::string()> fresh_uuid;
-    // Puts an orphan back to the head of its queue; false when it is no longer there.
-    std::function<bool(const broker::orphan_view&)> restore;
+    // Puts an orphan back to the head of its queue.
+    std::function<restore_outcome(const broker::orphan_view&)> restore;
 };
 
 class broker_watch {
@@ -58,6 +65,7 @@ private:
     std::vector<broker::finding> findings_;
     std::int64_t looked_us_ = 0;
     std::uint64_t restored_ = 0;
+    std::set<std::string> unfit_;  // orphans that are only shown
     struct survey {
         std::int64_t due_us = 0;
         std::int64_t pause_us = 0;    // to the one after

@@ -5,6 +5,7 @@
 
 #include "broker/glance.hpp"
 #include "broker/kombu_names.hpp"
+#include "broker/revoked_result.hpp"
 #include "resp/number.hpp"
 #include "resp/value.hpp"
 #include "resp/writer.hpp"
@@ -150,7 +151,7 @@ broker_gate::passage broker_gate::look_inside(const arrival& where, const popped
     const auto judged = broker::judge(r != nullptr ? *r : none, head);
     switch (judged.what) {
         case fate::deleted:
-            trash(where, what, {}, head.tag);
+            trash(where, what, {}, head);
             return passage::kept;
         case fate::moved: {
             broker::placing mark;
@@ -159,7 +160,7 @@ broker_gate::passage broker_gate::look_inside(const arrival& where, const popped
             return passage::kept;
         }
         case fate::revoked:
-            trash(where, what, "revoked: " + judged.reason, head.tag);
+            trash(where, what, "revoked: " + judged.reason, head);
             return passage::kept;
         case fate::held:
             put(where, what, broker::held_list(what.key), "held");
@@ -194,7 +195,7 @@ void broker_gate::count_redelivery(const arrival& where, const popped& what, con
              const auto count = resp::parse_value(reply);
              const auto most = shard_.settings().settings.broker.redeliveries_max;
              const arrival again{db, client, reserved};
-             if (most > 0 && count && count->integer >= static_cast<std::int64_t>(most))
+             if (most > 0 && count && count->integer > static_cast<std::int64_t>(most))
                  return put(again, what, broker::dead_list(what.key), "dead");
              shard_.process.hand_overs.allow(db, tag);
              put(again, what, what.key, {});
@@ -246,7 +247,8 @@ void broker_gate::put(const arrival& where, const popped& from, std::string targ
     run({where.db, broker::place_command(extra), {}});
 }
 
-void broker_gate::trash(const arrival& where, const popped& from, std::string_view why, std::string tag) {
+void broker_gate::trash(const arrival& where, const popped& from, std::string_view why,
+                        const broker::message_head& head) {
     const auto ttl =
         std::chrono::duration_cast<std::chrono::seconds>(shard_.settings().settings.broker.trash_ttl);
     broker::trashing what;
@@ -255,9 +257,14 @@ void broker_gate::trash(const arrival& where, const popped& from, std::string_vi
     what.message = from.elements.front();
     what.why = why;
     what.reserved = where.reserved;
-    what.tag = std::move(tag);
+    what.tag = head.tag;
     what.now_s = shard_.unix_time();
     what.expires_s = what.now_s + ttl.count();
+    auto result = why.empty() ? std::nullopt : broker::revoked_result(head, shard_.unix_time_us());
+    if (result) {
+        what.result_key = std::move(result->key);
+        what.result = std::move(result->value);
+    }
     ++shard_.stats.count.broker_withheld;
     tell(where, wire_kind::withheld, from, why.empty() ? "deleted" : "revoked");
     run({where.db, broker::trash_command(what), {}});

@@ -101,7 +101,9 @@ private:
     void run(errand what);
     void put(const arrival& where, const broker::popped& from, std::string target, std::string_view rule,
              broker::placing extra = {});
-    void trash(const arrival& where, const broker::popped& from, std::string_view why, std::string tag);
+    // `why` a rule took it; empty: a mark, whose copy is in the trash already.
+    void trash(const arrival& where, const broker::popped& from, std::string_view why,
+               const broker::message_head& head);
     void count_redelivery(const arrival& where, const broker::popped& what, const std::string& tag);
     [[nodiscard]] passage follow(const arrival& where, const broker::popped& what, std::string tag);
     [[nodiscard]] passage look_inside(const arrival& where, const broker::popped& what);

@@ -133,8 +133,9 @@ http_response drain_queue(const broker_call& call) {
     return rule_answer("draining");
 }
 
-// What was put aside comes back to where it was bound for, a bounded piece at a time.
-std::int64_t give_back(const broker_call& call, const std::string& queue) {
+// What was put aside comes back to where it was bound for, a bounded piece at a time: behind what waits, or
+// in front of it, in its own order.
+std::int64_t give_back(const broker_call& call, const std::string& queue, queue_end end) {
     constexpr std::int64_t at_once = 500;
     constexpr int times_max = 200;
     std::int64_t moved = 0;
@@ -142,8 +143,8 @@ std::int64_t give_back(const broker_call& call, const std::string& queue) {
         const std::string key = call.layout().list_key(queue, step);
         const std::string held = broker::own_key("held:" + key);
         for (int i = 0; i < times_max; ++i) {
-            const auto result = call.desk().operations.transfer(held, key, at_once, queue_end::tail,
-                                                                "give back", author_of(call));
+            const auto result =
+                call.desk().operations.transfer(held, key, at_once, end, "give back", author_of(call));
             moved += result.count;
             if (result.count < at_once) break;
         }
@@ -157,7 +158,7 @@ http_response resume_queue(const broker_call& call) {
     write(rules.clear(rule_kind::pause, rule_key(call)));
     write(rules.clear(rule_kind::drain, rule_key(call)));
     tell_rules(call, "resume", {{"queue", json_text(call.path(0))}});
-    const std::int64_t back = drained ? give_back(call, call.path(0)) : 0;
+    const std::int64_t back = drained ? give_back(call, call.path(0), queue_end::tail) : 0;
     return json_response(json::object{{"changed", 1}, {"state", "active"}, {"given_back", back}});
 }
 
@@ -203,7 +204,10 @@ http_response resume_task(const broker_call& call) {
     write(rules.clear(rule_kind::revoke_task, call.path(0)));
     tell_rules(call, "resume task", {{"task", json_text(call.path(0))}});
     std::int64_t back = 0;
-    for (const auto& queue : call.queues()) back += give_back(call, queue);
+    // Whatever a draining queue put aside stays there until that is over.
+    for (const auto& queue : call.queues())
+        if (rules.find(rule_kind::drain, call.layout().prefix + queue) == nullptr)
+            back += give_back(call, queue, queue_end::head);
     return json_response(json::object{{"changed", 1}, {"state", "active"}, {"given_back", back}});
 }
 

@@ -82,46 +82,20 @@ void add_put_aside(const broker_call& call, const std::vector<std::string>& queu
         }
 }
 
-// By queue; what was not seen being taken is counted under the empty name.
-struct unacked_counts {
-    std::map<std::string, std::map<std::string, std::uint64_t>> by_queue;
-    std::uint64_t total = 0;
-    bool complete = false;
-};
-
-unacked_counts count_unacked(const broker_call& call) {
-    constexpr std::size_t sample = 500;
-    unacked_counts counts;
-    counts.total = call.desk().unacked.count(call.layout());
-    const auto page = call.desk().unacked.page(call.layout(), "", sample);
-    counts.complete = page.items.size() >= counts.total;
-    const auto& observer = call.control().observer();
-    for (const auto& item : page.items) {
-        const auto entry = broker::read_unacked(item.value);
-        const std::string queue = entry ? entry->routing_key : std::string();
-        ++counts.by_queue[queue][std::string(broker::to_text(observer.state_of(call.id(), item.tag)))];
-    }
-    return counts;
-}
-
-void add_unacked(const unacked_counts& counts, const std::string& queue, json::object& item) {
+void add_unacked(const broker::unacked_counts& counts, const std::string& queue, json::object& item) {
     json::object by_state;
-    std::uint64_t sum = 0;
     for (const char* state : {"running", "prefetched", "eta", "overdue", "orphan", "unknown"})
         by_state[state] = 0;
     if (const auto found = counts.by_queue.find(queue); found != counts.by_queue.end())
-        for (const auto& [state, count] : found->second) {
-            by_state[state] = count;
-            sum += count;
-        }
-    item["unacked"] = sum;
+        for (const auto& [state, count] : found->second) by_state[json_text(broker::to_text(state))] = count;
+    item["unacked"] = counts.of(queue);
     item["unacked_by_state"] = std::move(by_state);
     item["unacked_complete"] = counts.complete;
 }
 
 json::array queue_items(const broker_call& call, const std::vector<std::string>& names) {
     const auto depths = call.desk().inspector.depths(call.layout(), names);
-    const auto unacked = count_unacked(call);
+    const auto& unacked = call.control().unacked_counts(call.desk(), call.layout());
     json::array items;
     for (std::size_t i = 0; i < names.size(); ++i) {
         const std::string key = call.layout().prefix + names[i];
@@ -235,15 +209,18 @@ http_response autoscale(const broker_call& call) {
     if (names.size() > 1'000) throw api_refusal{400, "too many queues"};
     json::array items;
     std::uint64_t value = 0;
+    bool complete = true;
     for (const auto& each : queue_items(call, names)) {
         const auto& queue = each.get_object();
         const auto ready = queue.at("ready").to_number<std::uint64_t>();
         const auto unacked = queue.at("unacked").to_number<std::uint64_t>();
         value += ready + unacked;
+        complete = complete && queue.at("unacked_complete").get_bool();
         items.push_back(json::object{
             {"name", queue.at("name")}, {"ready", ready}, {"unacked", unacked}, {"value", ready + unacked}});
     }
-    return json_response(json::object{{"queues", std::move(items)}, {"value", value}});
+    return json_response(
+        json::object{{"queues", std::move(items)}, {"value", value}, {"complete", complete}});
 }
 
 http_response list_brokers(const broker_call& call) {

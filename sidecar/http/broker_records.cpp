@@ -109,6 +109,21 @@ std::vector<std::string> aside_names(const broker_call& call, const std::optiona
     return names;
 }
 
+std::string redeliveries_key(const std::string& tag) {
+    return broker::own_key("redeliveries:" + tag);
+}
+
+// As they were counted when the last one was refused.
+void add_redeliveries(const broker_call& call, const std::vector<listed_message>& messages,
+                      json::array& items) {
+    std::vector<broker::redis_command> questions;
+    for (const auto& message : messages) questions.push_back({"GET", redeliveries_key(message.tag)});
+    const auto counts = call.desk().redis.pipeline(questions);
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        if (const auto count = std::atoll(counts[i].text.c_str()); counts[i].is_text() && count > 0)
+            items[i].as_object()["redeliveries"] = count - 1;
+}
+
 http_response list_aside(const broker_call& call, const char* what) {
     const auto limit = static_cast<std::size_t>(call.number("limit", 50, 1, 500));
     const auto layout = aside_layout(call, what);
@@ -124,6 +139,7 @@ http_response list_aside(const broker_call& call, const char* what) {
         item["priority"] = place ? place->step : 0;
         items.push_back(std::move(item));
     }
+    if (what == std::string_view("dead")) add_redeliveries(call, result.items, items);
     return json_response(page_json(std::move(items), result.next));
 }
 
@@ -134,10 +150,17 @@ http_response requeue_aside(const broker_call& call, const char* what) {
     change_summary summary;
     const auto names = aside_names(call, call.path(0));
     for (const auto& message : chosen_aside(call, layout, names)) {
+        if (const auto refused = refused_change(call, message)) {
+            summary.add(message.tag, *refused);
+            continue;
+        }
         const auto place = broker::place_of(call.layout(), call.layout().prefix + message.queue);
         const int step = place ? place->step : 0;
         const std::string key = call.layout().list_key(to.empty() ? call.path(0) : to, step);
         std::string element = message.element;
+        // Its deliveries are counted anew, or it would be back at once. It is marked as redelivered already.
+        if (what == std::string_view("dead") && !message.tag.empty())
+            (void)call.desk().redis.call({"SETEX", redeliveries_key(message.tag), "604800", "-1"});
         if (!to.empty()) {
             broker::envelope_edit edit;
             edit.exchange = "";
@@ -154,8 +177,11 @@ http_response requeue_aside(const broker_call& call, const char* what) {
 http_response delete_aside(const broker_call& call, const char* what) {
     const auto layout = aside_layout(call, what);
     change_summary summary;
-    for (const auto& message : chosen_aside(call, layout, aside_names(call, call.path(0))))
-        summary.add(message.tag, call.desk().operations.remove(message, author_of(call)));
+    for (const auto& message : chosen_aside(call, layout, aside_names(call, call.path(0)))) {
+        const auto refused = refused_change(call, message);
+        summary.add(message.tag,
+                    refused ? *refused : call.desk().operations.remove(message, author_of(call)));
+    }
     return json_response(summary.as_json());
 }
 

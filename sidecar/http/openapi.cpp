@@ -62,7 +62,7 @@ constexpr std::string_view components = R"json({
 "unacked":{"type":"integer"},"active":{"type":["integer","null"]},"processed":{"type":["integer","null"]},
 "concurrency":{"type":["integer","null"]},"prefetch":{"type":["integer","null"]},
 "last_heartbeat_seconds":{"type":["number","null"]},"last_poll_seconds":{"type":["number","null"]}}},
-"Autoscale":{"type":"object","required":["queues","value"],"properties":{"value":{"type":"integer"},
+"Autoscale":{"type":"object","required":["queues","value"],"properties":{"value":{"type":"integer"},"complete":{"type":"boolean"},
 "queues":{"type":"array","items":{"type":"object"}}}},
 "Change":{"type":"object","required":["changed"],"properties":{"changed":{"type":"integer"},
 "marked":{"type":"integer"},"undo":{"type":["string","null"]},

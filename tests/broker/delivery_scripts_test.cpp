@@ -66,7 +66,14 @@ TEST_CASE("the trash keeps list, queue and an end in milliseconds", "[broker][de
                                                       "__sidecar:br:marks", "__sidecar:br:reserved", "id",
                                                       "celery\x06\x16"
                                                       "3",
-                                                      "m", "revoked: id", "", "", "10", "70000", "celery"});
+                                                      "m", "revoked: id", "", "", "10", "70000", "celery",
+                                                      ""});
+    what.result_key = "celery-task-meta-1";
+    what.result = "{}";
+    const words with_result = behind_script(trash_command(what));
+    CHECK(with_result[0] == "5");
+    CHECK(with_result[5] == "celery-task-meta-1");
+    CHECK(with_result.back() == "{}");
 }
 
 TEST_CASE("a reserving pop names its lists, its end and itself", "[broker][delivery_scripts]") {

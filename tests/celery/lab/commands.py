@@ -100,6 +100,15 @@ class Terminal:
                 f"no {text!r} in\n{self.text()}"
             )
 
+    def wait(self, seconds):
+        """Takes what comes within this time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._read():
+            pass
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
     def type(self, text):
         os.write(self.descriptor, text.encode())
 

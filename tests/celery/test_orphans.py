@@ -1,0 +1,128 @@
+"""Messages of a worker that was killed: shown as orphans within seconds, brought back when that is wanted."""
+
+import os
+import signal
+
+import pytest
+
+from lab.commands import Commands
+from lab.environments import Environment
+from lab.metrics import Metrics
+from support import eventually, stays
+
+LABELS = [f"m{number}" for number in range(6)]
+
+
+@pytest.fixture
+def restoring(sites):
+    return sites("--broker-orphans", "restore", "--broker-orphan-after", "1s")
+
+
+def held(site):
+    """state -> labels of what workers hold."""
+    found = {}
+    for one in site.api("/unacked", limit=100)["items"]:
+        found.setdefault(one["state"], []).append(one["args"][0])
+    return {state: sorted(labels) for state, labels in found.items()}
+
+
+def occupied(worker, client, site, journal, go):
+    """The worker runs one task until `go` exists and has taken the others along."""
+    client.send("lab.hold", LABELS[0], str(go))
+    for label in LABELS[1:]:
+        client.send("lab.record", label)
+    journal.wait_for([f"begin {LABELS[0]}"])
+    eventually(lambda: site.unacked() == len(LABELS), 15)
+    assert site.depth() == 0 and worker.running
+
+
+@pytest.fixture
+def holding(environment, clients, workers, apps, journal, tmp_path):
+    """holding(site): (client, worker, options, go) where the worker holds all of LABELS."""
+
+    def start(site):
+        options = apps(broker=site.broker, backend="", acks_late=True, prefetch=8)
+        worker = workers(environment, options, concurrency=1)
+        client = clients(environment, options)
+        occupied(worker, client, site, journal, tmp_path / "go")
+        return client, worker, options, tmp_path / "go"
+
+    return start
+
+
+def test_what_a_killed_worker_held_is_shown_as_orphans(holding, site):
+    _, worker, _, _ = holding(site)
+    assert "orphan" not in held(site)
+    worker.kill_group()
+    eventually(lambda: held(site) == {"orphan": LABELS}, 12, 0.2)
+    one = site.api("/unacked")["items"][0]
+    assert one["owner"]["state"] == "orphan"
+    queue = site.api("/queues/celery")
+    assert queue["unacked_by_state"]["orphan"] == len(LABELS)
+    eventually(lambda: Metrics.of(site.sidecar).total("sidecar_broker_unacked", state="orphan") == 6, 5)
+    shown = Commands(site.http_url)("unacked")
+    assert shown.out.count("orphan") >= len(LABELS), shown.out
+    stays(lambda: site.depth() == 0 and site.unacked() == len(LABELS), 2)
+    assert any("orphan" in each["id"] for each in site.api("/findings")["items"])
+
+
+def test_restored_they_run_once_more_and_in_their_order(
+    holding, workers, environment, journal, restoring, capsys
+):
+    client, worker, options, go = holding(restoring)
+    worker.kill_group()
+    eventually(lambda: restoring.depth() == len(LABELS) and restoring.unacked() == 0, 12, 0.05)
+    waiting = restoring.messages()
+    assert [one["headers"]["argsrepr"].split("'")[1] for one in waiting] == LABELS
+    assert all(one["headers"]["redelivered"] for one in waiting)
+    go.touch()
+    workers(environment, options, concurrency=1)
+    journal.wait_for(LABELS)
+    eventually(lambda: restoring.depth() == 0 and restoring.unacked() == 0)
+    stays(lambda: journal.counts("m") == dict.fromkeys(LABELS, 1), 1)
+    metrics = Metrics.of(restoring.sidecar)
+    restored = metrics.total("sidecar_broker_orphans_restored_total")
+    seen = metrics.total("sidecar_broker_orphans_total")
+    with capsys.disabled():
+        print(
+            f"\n  {environment.value}: {seen:.0f} orphans seen, {restored:.0f} restored, each ran once more"
+        )
+    assert restored == seen == len(LABELS)
+    restores = [one for one in restoring.api("/audit")["items"] if one["action"] == "restore"]
+    assert len(restores) == len(LABELS) and all(one["by"] == "sidecar" for one in restores)
+    assert client.call("depth", queue="celery") == 0
+
+
+@pytest.mark.parametrize("environment", [Environment.newest], ids=["newest"], indirect=True)
+def test_a_worker_that_is_stopped_or_leaves_by_itself_has_no_orphans(
+    holding, workers, environment, journal, restoring
+):
+    """Frozen it keeps its sockets; asked to end it gives back what it has not begun, itself."""
+    _, worker, options, go = holding(restoring)
+    os.killpg(worker.pid, signal.SIGSTOP)
+    stays(lambda: restoring.depth() == 0 and "orphan" not in held(restoring), 4)
+    os.killpg(worker.pid, signal.SIGCONT)
+    worker.process.terminate()
+    go.touch()
+    worker.process.wait(30)
+    workers(environment, options)
+    journal.wait_for(LABELS)
+    eventually(lambda: restoring.depth() == 0 and restoring.unacked() == 0)
+    assert journal.counts("m") == dict.fromkeys(LABELS, 1)
+    assert restoring.sidecar.metric("sidecar_broker_orphans_restored_total") == 0
+
+
+@pytest.mark.parametrize("environment", [Environment.newest], ids=["newest"], indirect=True)
+def test_orphans_wait_for_a_redis_that_is_away(holding, workers, environment, journal, restoring):
+    _, worker, options, go = holding(restoring)
+    restoring.redis.freeze()
+    try:
+        worker.kill_group()
+        stays(lambda: restoring.sidecar.running, 3)
+    finally:
+        restoring.redis.thaw()
+    eventually(lambda: restoring.depth() == len(LABELS), 20, 0.1)
+    go.touch()
+    workers(environment, options)
+    journal.wait_for(LABELS)
+    assert journal.counts("m") == dict.fromkeys(LABELS, 1)
