@@ -1,6 +1,8 @@
 """top, workers, unacked, findings and events beside a real worker: tables, JSON, exit statuses, --watch."""
 
 import json
+import os
+import pathlib
 import signal
 import subprocess
 
@@ -35,6 +37,24 @@ def busy(clients, workers, apps, site, journal, tmp_path):
     (tmp_path / "go").touch()
 
 
+def local_ports(pid):
+    """Of the process's own sockets, as the kernel lists them."""
+    inodes = {os.readlink(fd)[8:-1] for fd in map(str, pathlib.Path(f"/proc/{pid}/fd").iterdir())}
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].split(":")[1], 16) for row in rows if row[9] in inodes}
+
+
+def ids_by_port(site):
+    """The sidecar's clients by the port they come from."""
+    client = site.sidecar.client(db=2)
+    try:
+        lines = client.command("CLIENT", "LIST").decode().splitlines()
+    finally:
+        client.close()
+    fields = [dict(word.split("=", 1) for word in line.split()) for line in lines]
+    return {int(one["addr"].rpartition(":")[2]): int(one["id"]) for one in fields}
+
+
 def test_workers_as_table_and_json_and_one_of_them(run, busy):
     _, worker = busy
     listed = eventually(
@@ -53,20 +73,27 @@ def test_workers_as_table_and_json_and_one_of_them(run, busy):
 
 
 def test_kick_closes_the_sockets_of_this_worker_and_no_others(run, busy, workers, apps, site, journal):
-    """Each worker's sockets are its own: nobody else has to connect anew."""
-    _, worker = busy
+    """What the kernel knows of both processes' sockets decides whose they were."""
+    client, worker = busy
     other = workers(Environment.newest, apps(events=True), queues="other")
+    client.send("lab.record", "elsewhere", queue="other")
+    journal.wait_for(["elsewhere"])
 
-    def sockets(node):
+    def listed(node):
         found = [one for one in run("workers", "--json").json["items"] if one["node"] == node]
-        return set(found[0]["clients"]) if found and found[0]["last_poll_seconds"] is not None else set()
+        return set(found[0]["clients"]) if found else set()
 
-    eventually(lambda: sockets(worker.node) and sockets(other.node), 20, 0.3)
-    mine, theirs = sockets(worker.node), sockets(other.node)
-    assert not mine & theirs
-    assert run("workers", worker.node, "kick", "--yes", "--json").json["changed"] == len(mine)
-    eventually(lambda: not sockets(worker.node) & mine and sockets(worker.node), 40, 0.3)
-    assert theirs <= sockets(other.node), "another worker's sockets were closed"
+    eventually(lambda: len(listed(worker.node)) > 2 and len(listed(other.node)) > 2, 20, 0.3)
+    ids = ids_by_port(site)
+    mine = {ids[port] for port in local_ports(worker.pid) if port in ids}
+    theirs = {ids[port] for port in local_ports(other.pid) if port in ids}
+    assert listed(worker.node) <= mine and listed(other.node) <= theirs
+    kicked = listed(worker.node)
+    assert run("workers", worker.node, "kick", "--yes", "--json").json["changed"] == len(kicked)
+    eventually(lambda: not kicked & set(ids_by_port(site).values()), 10)
+    assert theirs <= set(ids_by_port(site).values()), "another worker's sockets were closed"
+    client.send("lab.record", "after it")
+    eventually(lambda: listed(worker.node) - kicked, 40, 0.3)
 
 
 def test_unacked_by_state(run, busy, site):
