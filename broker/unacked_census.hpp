@@ -33,8 +33,8 @@ struct census_limits {
     std::size_t tags_max = 200'000;    // of a walk
     std::size_t reads_max = 5'000;     // of messages not seen before, of a walk
     std::size_t memory_max = 200'000;  // tags whose queue was read
-    std::int64_t fresh_us = 1'000'000;
-    std::int64_t fresh_us_per_tag = 20;
+    std::int64_t fresh_us = 0;
+    std::int64_t fresh_us_per_tag = 20;    // 200,000 are counted every four seconds
     std::int64_t settled_us = 10'000'000;  // noted before so long and not there: it was settled
 };
 
@@ -45,7 +45,7 @@ public:
 
     explicit unacked_census(redis_port& redis, census_limits limits = {}) : redis_(redis), limits_(limits) {}
 
-    // A second old at most, a little older where there are many; empty while Redis is away.
+    // Counted now, or where there are many a few seconds ago; empty while Redis is away.
     [[nodiscard]] const unacked_counts& take(const broker_layout& layout, observer& seen,
                                              const broker_id& broker, const router& queue_of,
                                              std::int64_t now_us);

@@ -82,7 +82,7 @@ TEST_CASE("held messages are counted by queue, however many have one score", "[b
         CHECK(census.take(layout, at.watch, ours, route, at.now).of("celery") == 2'500);
         CHECK(redis.reads == 2'502);
     }
-    SECTION("a count is fresh for a second") {
+    SECTION("a count of many is kept for a moment") {
         const auto before = redis.commands;
         redis.hold(4'000, 10);
         CHECK(census.take(layout, at.watch, ours, route, at.now).of("celery") == 2'500);
