@@ -70,12 +70,14 @@ session::step session::dispatch(const resp::scanned_command& scanned, std::strin
         c.bytes = shard_.scratch;
     }
     c.spec = shard_.commands.find(c.args[0]);
+    if (c.spec != nullptr && c.spec->has(command_flag::container) && c.args.size() > 1)
+        c.sub = shard_.commands.find_sub(*c.spec, c.args[1]);
     const step result = c.spec == nullptr ? unknown_command(c.args) : dispatch_by_name(c);
     if (result == step::consumed) {
         if (c.spec != nullptr && observed(*c.spec)) observe_local(c);
         waiting_for_ = stall::none;
         last_command_at_ = shard_.now();
-        last_command_ = c.spec;
+        last_command_ = c.sub != nullptr ? c.sub : c.spec;
         if (reply_mode_ == reply_mode::skip_this) {
             reply_mode_ = reply_mode::on;
         } else if (reply_mode_ == reply_mode::skip_next) {
@@ -93,10 +95,7 @@ session::step session::dispatch_by_name(const command& c) {
         !(spec.has(command_flag::guarded) && shard_.guards(database_)) &&
         !(observed(spec) && must_steer(spec)))
         return forward(c);
-    command full = c;
-    if (spec.has(command_flag::container) && c.args.size() > 1)
-        full.sub = shard_.commands.find_sub(spec, c.args[1]);
-    return dispatch_special(full);
+    return dispatch_special(c);
 }
 
 session::step session::dispatch_special(const command& c) {

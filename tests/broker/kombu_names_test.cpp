@@ -92,7 +92,8 @@ TEST_CASE("Keys are told apart by name") {
     CHECK(classify_key("bcast." + uuid).kind == key_kind::broadcast);
     CHECK(classify_key(uuid).kind == key_kind::rpc_reply);
     CHECK(classify_key("__sidecar:br:rules").kind == key_kind::own);
-    const auto result = classify_key("celery-task-meta-" + uuid);
+    const std::string result_key = "celery-task-meta-" + uuid;
+    const auto result = classify_key(result_key);
     CHECK(result.kind == key_kind::result);
     CHECK(result.name == uuid);
     CHECK(is_work_queue("celeryev.new"));
