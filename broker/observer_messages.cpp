@@ -113,7 +113,9 @@ void observer::state::on_pushed(const wire_note& note, client_record& by) {
     }
     describe(task, head, name.queue);
     if (!task.sent_us || retry) task.sent_us = note.at_us;
-    if (!head.task.empty()) celery.sent(task, head.origin);
+    if (head.task.empty()) return;
+    celery.sent(task, head.origin);
+    if (already_taken) celery.waited(task, static_cast<double>(early->second - note.at_us) / 1e6);
 }
 
 void observer::state::on_popped(const wire_note& note, client_record& by) {

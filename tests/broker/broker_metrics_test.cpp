@@ -69,3 +69,19 @@ TEST_CASE("broker_metrics_text says nothing of an age it does not know", "[broke
     CHECK(text.find("oldest_seconds{") == std::string::npos);
     CHECK(has(text, R"(celery_queue_length{queue_name="celery"} 50)"));
 }
+
+TEST_CASE("broker_metrics_text counts a wait once, in whichever order pop and push are told",
+          "[broker][broker_metrics]") {
+    stage at;
+    at.worker();
+    const bool pop_first = GENERATE(true, false);
+    if (pop_first) at.pop(10, 1);
+    at.push(1, 1);
+    if (!pop_first) at.pop(10, 1);
+    const std::string text = broker_metrics_text(at.watch, {}, {}, at.now);
+    const std::string name = "celery_task_queue_wait_time_count{";
+    const auto line = text.find(name);
+    REQUIRE(line != std::string::npos);
+    CHECK(text.find("} 1\n", line) < text.find('\n', line));
+    CHECK(text.find(name, line + 1) == std::string::npos);
+}

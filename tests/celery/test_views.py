@@ -57,10 +57,16 @@ def ids_by_port(site):
 
 def test_workers_as_table_and_json_and_one_of_them(run, busy):
     _, worker = busy
-    listed = eventually(
-        lambda: [one for one in run("workers", "--json").json["items"] if one["node"] == worker.node], 15, 0.2
-    )
-    assert listed[0]["state"] == "online" and listed[0]["unacked"] == 4 and listed[0]["queues"] == ["celery"]
+
+    def listed():
+        return [
+            (one["state"], one["unacked"], one["queues"])
+            for one in run("workers", "--json").json["items"]
+            if one["node"] == worker.node
+        ]
+
+    # What the wire tells of a delivery is read a moment after it passed.
+    eventually(lambda: listed() == [("online", 4, ["celery"])], 15, 0.2)
     table = run("workers")
     assert table.status == GOOD and table.out.startswith("NODE")
     assert any(row[0] == worker.node and row[1] == "online" for row in table.rows()), table.out
