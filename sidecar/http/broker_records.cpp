@@ -117,6 +117,7 @@ std::string redeliveries_key(const std::string& tag) {
 void add_redeliveries(const broker_call& call, const std::vector<listed_message>& messages,
                       json::array& items) {
     std::vector<broker::redis_command> questions;
+    questions.reserve(messages.size());
     for (const auto& message : messages) questions.push_back({"GET", redeliveries_key(message.tag)});
     const auto counts = call.desk().redis.pipeline(questions);
     for (std::size_t i = 0; i < messages.size(); ++i)
