@@ -85,8 +85,11 @@ bool redis_client::connected() {
     if (context_ == nullptr) return false;
     {
         const std::lock_guard guard(mutex_);
+        if (gave_up_) {
+            context_.reset();
+            return false;
+        }
         descriptor_ = descriptor;
-        if (gave_up_) ::shutdown(descriptor, SHUT_RDWR);
     }
     const auto ms = limits_.answer_time_max.count();
     const timeval patience{static_cast<time_t>(ms / 1'000), static_cast<suseconds_t>(ms % 1'000 * 1'000)};
