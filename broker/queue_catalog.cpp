@@ -112,6 +112,12 @@ void queue_catalog::catch_up(int steps_max) {
         if (!step()) return;
 }
 
+void queue_catalog::look_again(int steps_max) {
+    const std::uint64_t wanted = rounds_ + 2;
+    for (int i = 0; i < steps_max && rounds_ < wanted; ++i)
+        if (!step()) return;
+}
+
 std::vector<std::string> queue_catalog::prefixes() const {
     std::set<std::string> found;
     for (const auto& [key, entry] : bindings_) found.insert(key.substr(0, key.rfind(binding_mark)));

@@ -38,6 +38,9 @@ public:
     bool step();
     // Steps until the first round is over, at most so many.
     void catch_up(int steps_max);
+    // Ends the round under way and goes through one more, in at most so many steps: what came since the last
+    // one is then known, where there are not many keys.
+    void look_again(int steps_max);
 
     // Prefixes of applications, "" first where there is one, or where there is none at all.
     [[nodiscard]] std::vector<std::string> prefixes() const;

@@ -13,6 +13,8 @@ namespace {
 
 using broker::queue_end;
 
+constexpr int look_again_steps_max = 12;
+
 struct found_message {
     std::optional<listed_message> listed;
     std::optional<broker::unacked_item> unacked;
@@ -22,6 +24,11 @@ found_message find_message(const broker_call& call, const std::string& tag) {
     found_message found;
     found.unacked = call.desk().unacked.find(call.layout(), tag);
     if (!found.unacked) found.listed = call.desk().inspector.locate(call.layout(), tag, call.queues());
+    if (!found.unacked && !found.listed) {
+        // Its queue may be younger than the catalogue's last round.
+        call.desk().catalog.look_again(look_again_steps_max);
+        found.listed = call.desk().inspector.locate(call.layout(), tag, call.queues());
+    }
     if (!found.unacked && !found.listed)
         throw api_refusal{404,
                           "no message with this tag is near the ends of a queue, in a page that was read, "

@@ -91,3 +91,13 @@ TEST_CASE("queue_catalog forgets what a whole round has not met", "[queue_catalo
     redis.away = true;
     CHECK_FALSE(catalog.step());
 }
+
+TEST_CASE("queue_catalog looks again for what came during its round", "[queue_catalog]") {
+    scanned_redis redis;
+    queue_catalog catalog(redis);
+    catalog.catch_up(10);
+    for (int steps = GENERATE(0, 1, 2); steps > 0; --steps) CHECK(catalog.step());
+    redis.lists["young"].push_back(message("t"));
+    catalog.look_again(12);
+    CHECK(catalog.queues({}) == std::vector<std::string>{"young"});
+}
