@@ -334,7 +334,7 @@ void shard_core::on_link_answer(link& which, const upstream_entry& entry, std::s
 
 void shard_core::add_slow(const upstream_entry& entry, std::string_view command_bytes, std::uint32_t us) {
     const auto* s = dynamic_cast<session*>(entry.owner);
-    if (s == nullptr) return;
+    if (s == nullptr || s->control()) return;
     slow_command slow_entry;
     slow_entry.unix_time = unix_time_;
     slow_entry.duration_us = us;

@@ -3,6 +3,7 @@ missing is fetched from the database. So the channel layer may lose, double or d
 """
 
 import asyncio
+import contextlib
 import random
 import urllib.parse
 
@@ -159,8 +160,10 @@ class RoomConsumer(CatchingUp):
         if message is None:
             await self.close(NO_ROOM)
             return
-        # The sender sees it from the database at once, whatever the layer does.
-        await self.catch_up()
+        # The sender sees it from the database at once, whatever the layer does. It is saved: what fails now
+        # is no reason to tell the sender that it is not.
+        with contextlib.suppress(DatabaseError):
+            await self.catch_up()
         event = {"type": "room.message", "message": message.as_json()}
         if not await delivery.tell(self.group, event):
             self.later(delivery.tell_until_taken(self.group, event))
