@@ -66,6 +66,15 @@ def test_a_task_that_kills_its_process_again_and_again(
         )
 
 
+def known(clients, workers, environment, options, journal):
+    """(client, worker) of an application that the sidecar has seen noting deliveries."""
+    client = clients(environment, options)
+    worker = workers(environment, options)
+    client.send("lab.record", "known")
+    journal.wait_for(["known"])
+    return client, worker
+
+
 @pytest.mark.parametrize("environment", [Environment.newest], ids=["newest"], indirect=True)
 def test_a_task_whose_worker_dies_each_time(
     environment, clients, workers, options, dead_site, journal, tmp_path
@@ -88,10 +97,7 @@ def test_a_task_whose_worker_dies_each_time(
 def test_dead_letters_are_deleted_undone_and_sent_elsewhere(
     environment, clients, workers, options, dead_site, run, journal
 ):
-    client = clients(environment, options)
-    worker = workers(environment, options)
-    client.send("lab.record", "first")
-    journal.wait_for(["first"])
+    client, worker = known(clients, workers, environment, options, journal)
     for label in ("a", "b"):
         client.send("lab.kills", label)
     eventually(lambda: len(dead(dead_site)) == 2, 60, 0.1)
@@ -115,10 +121,7 @@ def test_dead_letters_are_deleted_undone_and_sent_elsewhere(
 def test_what_no_worker_can_read_does_not_reach_one(
     environment, clients, workers, options, dead_site, run, journal
 ):
-    client = clients(environment, options)
-    worker = workers(environment, options)
-    client.send("lab.record", "known")
-    journal.wait_for(["known"])
+    client, worker = known(clients, workers, environment, options, journal)
     garbage = [b"not json", b'{"job": 1}', b"\xff\xfe\x00", b"[" * 5000, b'{"body": "x", "properties": {}}']
     for element in garbage:
         dead_site.upstream("LPUSH", "celery", element)

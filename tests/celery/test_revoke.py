@@ -49,6 +49,13 @@ def test_by_id_the_result_says_revoked(environment, good, clients, workers, opti
     assert site.upstream("TTL", f"celery-task-meta-{sent}") > 80_000
 
 
+def begin_to_wait(client, sent, site):
+    """Returns when the client listens for the result; the answer is its next line."""
+    client.process.stdin.write(b'{"do": "result", "id": "%s", "timeout": 30}\n' % sent.encode())
+    client.process.stdin.flush()
+    eventually(lambda: site.upstream("PUBSUB", "NUMSUB", f"celery-task-meta-{sent}")[1] >= 1, 20)
+
+
 @pytest.mark.parametrize("serializer", ["json", "pickle", "yaml", "msgpack"])
 def test_whoever_waits_already_is_told_at_once(good, clients, workers, apps, site, serializer):
     """get() waits for the channel, not for the key."""
@@ -59,10 +66,7 @@ def test_whoever_waits_already_is_told_at_once(good, clients, workers, apps, sit
     workers(Environment.newest, options)
     good("revoke", sent)
     go_on = clients(Environment.newest, options)
-    waiting.process.stdin.write(b'{"do": "result", "id": "%s", "timeout": 30}\n' % sent.encode())
-    waiting.process.stdin.flush()
-    channel = f"celery-task-meta-{sent}"
-    eventually(lambda: site.upstream("PUBSUB", "NUMSUB", channel)[1] >= 1, 20)
+    begin_to_wait(waiting, sent, site)
     good("resume", "celery")
     assert b"TaskRevokedError" in waiting.process.stdout.readline()
     assert revoked(go_on, sent)
@@ -75,10 +79,7 @@ def test_a_result_on_another_redis_db_is_told_to_who_waits(good, clients, worker
     sent = client.send("lab.record", "revoked")
     workers(Environment.newest, apps())
     good("revoke", sent)
-    client.process.stdin.write(b'{"do": "result", "id": "%s", "timeout": 30}\n' % sent.encode())
-    client.process.stdin.flush()
-    channel = f"celery-task-meta-{sent}"
-    eventually(lambda: site.upstream("PUBSUB", "NUMSUB", channel)[1] >= 1, 20)
+    begin_to_wait(client, sent, site)
     good("resume", "celery")
     assert b"TaskRevokedError" in client.process.stdout.readline()
 
