@@ -31,6 +31,28 @@ void link::expire_held() {
     restore(std::move(waiting));
 }
 
+std::vector<upstream_entry> link::disown_written(const choice& wanted) {
+    std::vector<upstream_entry> disowned;
+    queue_.disown_written([&](const upstream_entry& entry) {
+        if (!wanted(entry)) return false;
+        disowned.push_back(entry);
+        return true;
+    });
+    return disowned;
+}
+
+std::vector<upstream_entry> link::take_unsent(const choice& wanted) {
+    std::vector<upstream_entry> taken;
+    for (auto& [entry, bytes] : queue_.cut_unsent()) {
+        if (wanted(entry)) {
+            taken.push_back(entry);
+        } else {
+            queue_.push(entry, bytes);
+        }
+    }
+    return taken;
+}
+
 bool link::wants_open(time_point now) const {
     if (retired_ || close_wanted_) return false;
     if (state_ != link_state::idle && state_ != link_state::waiting) return false;
@@ -92,6 +114,7 @@ void link::on_open() {
 
 void link::on_bytes(std::string_view bytes) {
     bytes_in_ += bytes.size();
+    if (std::exchange(held_back_, false)) events_.on_link_dirty(*this);
     if (state_ == link_state::greeting) greet(bytes);
     bool pushed = false;
     const auto end_pushes = [&] {
@@ -243,6 +266,7 @@ void link::on_closed(std::string_view cause, time_point now) {
     if (fail_why_ == handshake_state::refused)
         retry_at_ = now + (key_.lane == link_lane::control ? refused_control_delay : refused_delay);
     close_wanted_ = false;
+    held_back_ = false;
     pauses_ = 0;
     client_id_ = 0;
     greeting_.reset();
@@ -275,12 +299,12 @@ std::size_t link::gather(std::span<std::string_view> pieces) const {
         pieces[0] = std::string_view(greeting_->bytes_to_send()).substr(greeting_sent_);
         return 1;
     }
-    return state_ == link_state::ready ? queue_.gather(pieces) : 0;
+    return state_ == link_state::ready && !held_back_ ? queue_.gather(pieces) : 0;
 }
 
 bool link::has_output() const {
     if (state_ == link_state::greeting) return greeting_sent_ < greeting_->bytes_to_send().size();
-    return state_ == link_state::ready && queue_.unsent_bytes() > 0;
+    return state_ == link_state::ready && !held_back_ && queue_.unsent_bytes() > 0;
 }
 
 void link::on_written(std::size_t bytes) {

@@ -9,11 +9,13 @@
 // does it.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "resp/reply_scanner.hpp"
 #include "sidecar/core/backoff.hpp"
@@ -81,6 +83,16 @@ public:
     [[nodiscard]] std::size_t in_flight() const { return queue_.size(); }
     [[nodiscard]] std::size_t kept_bytes() const { return queue_.kept_bytes(); }
     [[nodiscard]] std::string_view front_command() const { return queue_.front_bytes(); }
+    [[nodiscard]] const upstream_entry& front() const { return queue_.front(); }
+    [[nodiscard]] bool front_was_sent() const { return !queue_.empty() && queue_.front_was_sent(); }
+    // Nothing more is written until upstream has sent something: it runs a script and reads nothing.
+    void hold_back() { held_back_ = true; }
+    [[nodiscard]] bool held_back() const { return held_back_; }
+    using choice = std::function<bool(const upstream_entry&)>;
+    // Takes out the commands not yet written that are `wanted`, asked in order.
+    [[nodiscard]] std::vector<upstream_entry> take_unsent(const choice& wanted);
+    // The replies of `wanted` commands, of those written and unanswered, will be read and dropped.
+    [[nodiscard]] std::vector<upstream_entry> disown_written(const choice& wanted);
     // Commands waiting for a connection are given up: their owners hear on_never_sent (unless unbounded).
     void expire_held();
 
@@ -173,6 +185,7 @@ private:
     unsigned pauses_ = 0;
     bool confined_ = true;
     bool close_wanted_ = false;
+    bool held_back_ = false;
     bool retired_ = false;
     bool open_wanted_ = false;
 };

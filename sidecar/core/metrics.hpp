@@ -50,6 +50,7 @@ struct counters {
     std::uint64_t clients_closed_auth_timeout = 0;
     std::uint64_t clients_closed_for_room = 0;
     std::uint64_t clients_closed_idle_lease = 0;
+    std::uint64_t commands_refused_busy = 0;
     std::uint64_t tls_handshakes_failed = 0;
     std::uint64_t protocol_errors = 0;
     std::uint64_t auth_failures = 0;

@@ -37,6 +37,10 @@ public:
             capacity_ = first_ = 0;
         }
     }
+    void pop_back() {
+        assert(count_ > 0);
+        --count_;
+    }
     void clear() { first_ = count_ = 0; }
 
 private:

@@ -458,6 +458,8 @@ void session::on_never_sent(const upstream_entry& entry) {
     if (entry.note != 0) shard_.tap.failed(entry.note);
     if (up.refused && life_ != session_life::closed) {
         emit(entry.number, "-WRONGPASS upstream refused the sidecar's password\r\n", true);
+    } else if (!up.busy.empty() && life_ != session_life::closed) {
+        emit(entry.number, "-" + up.busy + "\r\n", true);
     } else if (life_ != session_life::closed) {
         if (wants_still()) ++shard_.stats.count.clients_closed_hold;
         close_after_flush();

@@ -210,7 +210,9 @@ session::step session::dispatch_special(const command& c) {
             }
             [[fallthrough]];
         case verb::function:
-            if (c.sub != nullptr && (c.sub->name == "script|kill" || c.sub->name == "function|kill"))
+            if (c.sub != nullptr &&
+                (c.sub->name == "script|kill" || c.sub->name == "function|kill" ||
+                 (c.sub->name == "function|stats" && !shard_.upstream_of(database_).busy.empty())))
                 return forward_control(c);
             return forward(c);
         case verb::monitor:
@@ -306,6 +308,10 @@ session::step session::forward_on(link& target, const command& c, reply_use use)
                 reply_error("WRONGPASS upstream refused the sidecar's password");
                 return step::consumed;
             case hold_state::expired:
+                if (const auto& busy = shard_.upstream_of(database_).busy; !busy.empty()) {
+                    reply_error(busy);
+                    return step::consumed;
+                }
                 ++shard_.stats.count.clients_closed_hold;
                 end_input();
                 return step::consumed;

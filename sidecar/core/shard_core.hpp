@@ -87,6 +87,7 @@ struct upstream {
     std::string version;
     time_point pinged_at{};
     bool ping_outstanding = false;
+    std::string busy;  // Redis's error while a script runs for too long
 };
 
 enum class hold_state : std::uint8_t { open, expired, refused };
@@ -249,6 +250,11 @@ private:
     void deliver_messages(upstream& from);
     void tell_of_outage(upstream& u, std::string_view channel, const std::string& type);
     void watch_health(upstream& u);
+    void ping(upstream& u);
+    void watch_scripts(upstream& u);
+    [[nodiscard]] const reply_owner* runs_long_script(link& which) const;
+    void refuse_waiting(link& which, const reply_owner* caller, const std::string& busy);
+    void answer_busy(const upstream_entry& entry, const std::string& busy);
     void expire_holds();
     void sweep();
     void close_slow_strangers();

@@ -75,6 +75,7 @@ void shard_core::on_link_ready(link& which) {
         u.down_since.reset();
         u.cause.clear();
         u.ping_outstanding = false;
+        u.busy.clear();
         leases.end_pause();
         if (!which.server_version().empty()) u.version = which.server_version();
         learn_commands(u);
@@ -113,6 +114,7 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
             log('w', "upstream is away", {{"upstream", masked(u.url)}, {"cause", std::string(cause)}});
         }
         u.cause = cause;
+        u.busy.clear();
         which.open_now();
     }
     // A shared link is tried until it is back, wanted or not: while its hold is over nobody may queue on it.
@@ -125,6 +127,10 @@ void shard_core::on_link_down(link& which, link_fall how, std::string_view cause
             if (kind == name_kind::channel && !topic.members.empty()) names.push_back(name);
         });
         for (const auto& name : names) tell_of_outage(u, name, settings_->settings.channels_on_disconnect);
+    }
+    if (how == link_fall::attempt_failed && starts_with(cause, "BUSY ")) {
+        u.busy = cause;
+        return which.expire_held();
     }
     if (which.key().lane == link_lane::lease && how == link_fall::attempt_failed) {
         leases.pause_until(now_ + lease_pause);
@@ -385,16 +391,7 @@ void shard_core::watch_health(upstream& u) {
         u.cause = "does not answer";
         log('w', "upstream does not answer", {{"upstream", masked(u.url)}});
     }
-    if (u.ping_outstanding || now_ - u.pinged_at < ping_interval) return;
-    u.pinged_at = now_;
-    u.ping_outstanding = true;
-    ask(*u.control, resp::command({"PING"}), [&u](std::string_view) {
-        u.ping_outstanding = false;
-        if (u.control->ready()) {
-            u.down_since.reset();
-            u.cause.clear();
-        }
-    });
+    if (!u.ping_outstanding && now_ - u.pinged_at >= ping_interval) ping(u);
 }
 
 void shard_core::expire_holds() {
@@ -412,8 +409,9 @@ bool shard_core::wants_fine_ticks() const {
         leases.waiting() > 0 || gate.busy() ||
         std::any_of(parked_.begin(), parked_.end(), [](const auto& p) { return p->shut(); }))
         return true;
-    return std::any_of(links_.begin(), links_.end(),
-                       [](const auto& l) { return l->down_since.has_value() || l->retire_when_idle; });
+    return std::any_of(links_.begin(), links_.end(), [](const auto& l) {
+        return l->down_since.has_value() || l->retire_when_idle || l->held_back();
+    });
 }
 
 void shard_core::close_slow_strangers() {
@@ -463,6 +461,7 @@ void shard_core::sweep() {
 void shard_core::on_time() {
     for (auto& u : upstreams_) {
         watch_health(*u);
+        watch_scripts(*u);
         if (!u->replay_at || now_ < *u->replay_at) continue;
         u->replay_at.reset();
         u->subscriptions.replay();

@@ -83,6 +83,39 @@ std::string_view upstream_queue::front_bytes() const {
     return {blocks_[index].data.get() + (answered_ - begin), front().bytes};
 }
 
+std::vector<upstream_queue::unsent> upstream_queue::cut_unsent() {
+    std::size_t first = entries_.size();
+    std::uint64_t cut = end_;
+    while (first > 0 && cut - entries_[first - 1].bytes >= sent_) cut -= entries_[--first].bytes;
+    std::vector<unsent> taken;
+    std::size_t index = 0;
+    std::uint64_t begin = base_;
+    std::uint64_t position = cut;
+    for (std::size_t i = first; i < entries_.size(); ++i) {
+        seek(position, index, begin);
+        taken.push_back({entries_[i], {blocks_[index].data.get() + (position - begin), entries_[i].bytes}});
+        position += entries_[i].bytes;
+    }
+    while (entries_.size() > first) {
+        if ((entries_[entries_.size() - 1].flags & entry_flag::unanswered) != 0) --unanswered_;
+        entries_.pop_back();
+    }
+    if (!taken.empty()) cut_blocks(cut);
+    return taken;
+}
+
+// The block that is being written stays, even empty.
+void upstream_queue::cut_blocks(std::uint64_t end) {
+    while (blocks_.size() - 1 > send_block_ && end_ - blocks_.back().size >= end) {
+        end_ -= blocks_.back().size;
+        blocks_.pop_back();
+    }
+    block& last = blocks_.back();
+    last.size -= static_cast<std::size_t>(end_ - end);
+    if (last.is_kept) last.capacity = last.size;  // somebody may still read what was there
+    end_ = end;
+}
+
 void upstream_queue::release() {
     // The last block is kept while it has room: the next command goes there.
     while (!blocks_.empty() && base_ + blocks_.front().size <= answered_) {

@@ -14,8 +14,10 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sidecar/core/ring.hpp"
 
@@ -133,6 +135,20 @@ public:
     }
     [[nodiscard]] bool holds_unanswered() const { return unanswered_ > 0; }
 
+    struct unsent {
+        upstream_entry entry;
+        std::string bytes;
+    };
+    // Takes out what has not begun to be written, in order.
+    [[nodiscard]] std::vector<unsent> cut_unsent();
+    // Offers what has been written, at least its first byte, in order; true: nobody wants its reply any more.
+    template <class Disown>
+    void disown_written(Disown&& disown) {
+        std::uint64_t begin = answered_;
+        for (std::size_t i = 0; i < entries_.size() && begin < sent_; begin += entries_[i++].bytes)
+            if (disown(std::as_const(entries_[i]))) entries_[i].owner = nullptr;
+    }
+
     // Asks `verdict(entry, sent)` of every entry in order; what is kept counts as unsent.
     template <class Verdict>
     void on_lost(Verdict&& verdict) {
@@ -160,6 +176,7 @@ private:
 
     void seek(std::uint64_t position, std::size_t& index, std::uint64_t& begin) const;
     void release();
+    void cut_blocks(std::uint64_t end);
     block& add_block(std::size_t bytes);
 
     ring<upstream_entry> entries_;

@@ -235,3 +235,32 @@ def test_a_busy_script_can_be_killed(start):
     eventually(lambda: other.command("SCRIPT", "KILL") == "OK", 15, interval=0.2)
     assert busy.read(5).code == "ERR"
     assert start.client(sidecar).command("PING") == "PONG"
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_others_hear_that_a_script_keeps_redis_busy(start, protocol):
+    redis, sidecar = start.both("--policy", "open", "--threads", "2")
+    redis.command("CONFIG", "SET", "busy-reply-threshold", "100")
+    script, own_connection, *others = start.clients(sidecar, 10)
+    for client in (script, own_connection, *others):
+        client.command("HELLO", protocol)
+    assert script.command("GET", "k") is None
+    script.send_command("EVAL", "while true do end", 0)
+    script.send_command("INCR", "own")
+    others[0].send_command("GET", "sent right behind the script")
+    assert is_busy(others[0].read(5))
+    for client in others:
+        assert is_busy(client.command("GET", "k"))
+        assert is_busy(client.command("INCR", "never"))
+    own_connection.send_command("MULTI")
+    assert is_busy(own_connection.read(5)), "no connection can be opened for it now"
+    assert others[1].command("SCRIPT", "KILL") == "OK"
+    assert script.read(5).code == "ERR"
+    assert script.read(5) == 1, "its own next command waited"
+    eventually(lambda: others[1].command("PING") == "PONG", 5)
+    assert others[1].command("EXISTS", "never") == 0
+    assert own_connection.command("MULTI") == "OK"
+
+
+def is_busy(reply):
+    return getattr(reply, "code", None) == "BUSY"

@@ -192,3 +192,69 @@ TEST_CASE("random traffic, written and answered in random portions") {
         CHECK((wanted.substr(0, written.size()) == written));
     }
 }
+
+TEST_CASE("what has not begun to be written can be taken out, and others put in its place") {
+    std::mt19937 random(11);
+    for (int round = 0; round < 200; ++round) {
+        upstream_queue queue;
+        std::string expected;
+        std::vector<std::size_t> ends;
+        for (std::uint32_t n = 0; n < 40; ++n) {
+            const std::string command = text(n, 1 + random() % (n % 7 == 0 ? 40'000 : 300));
+            queue.push(numbered(n), command);
+            expected += command;
+            ends.push_back(expected.size());
+        }
+        const std::size_t sent = random() % (expected.size() + 1);
+        std::string written = write(queue, sent, 64);
+        const auto cut = queue.cut_unsent();
+        const std::size_t kept = 40 - cut.size();
+        const std::size_t end = kept == 0 ? 0 : ends[kept - 1];
+        CHECK(end >= sent);
+        CHECK((kept == 0 || end == sent || ends[kept - 1] - sent < 40'000));
+        for (std::size_t i = 0; i < cut.size(); ++i) {
+            CHECK(cut[i].entry.number == kept + i);
+            CHECK(cut[i].bytes.size() == ends[kept + i] - (kept + i == 0 ? 0 : ends[kept + i - 1]));
+        }
+        expected.resize(end);
+        for (const std::uint32_t n : {100U, 101U}) {
+            queue.push(numbered(n), text(n, 35'000));
+            expected += text(n, 35'000);
+        }
+        while (queue.unsent_bytes() > 0) written += write(queue, 20'000, 64);
+        CHECK(written == expected);
+        for (std::size_t i = 0; i < kept; ++i, queue.pop_front()) CHECK(queue.front().number == i);
+        CHECK(queue.front_bytes() == text(100, 35'000));
+        queue.pop_front();
+        CHECK(queue.front().number == 101);
+        queue.pop_front();
+        CHECK(queue.empty());
+    }
+}
+
+TEST_CASE("only what has been written is offered to be disowned") {
+    class nobody final : public reply_owner {
+        void on_reply(const upstream_entry&, std::string_view, bool) override {}
+        loss_verdict on_link_lost(const upstream_entry&, bool) override { return loss_verdict::drop; }
+        void on_never_sent(const upstream_entry&) override {}
+    } owner;
+    upstream_queue queue;
+    for (std::uint32_t n = 0; n < 4; ++n) {
+        upstream_entry entry = numbered(n);
+        entry.owner = &owner;
+        queue.push(entry, "abcd");
+    }
+    (void)write(queue, 10);
+    std::string offered;
+    queue.disown_written([&](const upstream_entry& entry) {
+        offered += std::to_string(entry.number);
+        return entry.number == 2;
+    });
+    CHECK(offered == "012");
+    std::string owned;
+    for (; !queue.empty(); queue.pop_front()) {
+        owned += queue.front().owner != nullptr ? 'y' : 'n';
+        (void)write(queue, 100);
+    }
+    CHECK(owned == "yyny");
+}
