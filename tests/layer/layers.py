@@ -57,6 +57,19 @@ async def numbers(layer, channel, count):
     return [(await receive(layer, channel))["n"] for _ in range(count)]
 
 
+async def end(*tasks):
+    """Cancels until they are done.
+
+    redis-py 8 sends under asyncio.wait_for, which up to Python 3.11 swallows a cancellation that comes just
+    when it is done.
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def nothing_waits(layer, channel, sender=None):
     """What is sent now is the next to be received."""
     await (sender or layer).send(channel, {"type": "the.end"})

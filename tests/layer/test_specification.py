@@ -13,7 +13,7 @@ import pytest
 from channels.exceptions import ChannelFull
 
 from clients.waiting import becomes_true
-from layer.layers import Kind, Race, nothing_waits, numbers, receive, row
+from layer.layers import Kind, Race, end, nothing_waits, numbers, receive, row
 
 EVERY_TYPE = {
     "type": "every.type",
@@ -132,9 +132,7 @@ async def test_03_a_message_has_one_reader(layers):
         await sender.send("shared", {"type": "job", "n": n})
     await becomes_true(lambda: set(all_got()) == set(range(80)))
     await past(time.monotonic() + TWICE_SECONDS)
-    for worker in workers:
-        worker.cancel()
-    await asyncio.gather(*workers, return_exceptions=True)
+    await end(*workers)
     assert all_got() == list(range(80))
 
 
@@ -330,10 +328,8 @@ async def test_18_sending_does_not_wait_for_readers(layers):
     for _ in range(20):
         await layer.group_send("unread", {"type": "x"})
     assert time.monotonic() - begin < SEND_SECONDS
-    for task in waiting:
-        assert not task.done()
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
+    assert not any(task.done() for task in waiting)
+    await end(*waiting)
 
 
 @row()
@@ -380,11 +376,7 @@ async def test_20_a_busy_channel_does_not_starve_a_quiet_one(layers):
         assert await numbers(layer, quiet, 1) == [n]
     over.set()
     await tasks[1]
-    # redis-py 8 sends under asyncio.wait_for, which up to Python 3.11 swallows a cancellation that comes just
-    # when it is done.
-    while not tasks[0].done():
-        tasks[0].cancel()
-        await asyncio.wait(tasks[:1], timeout=0.1)
+    await end(tasks[0])
 
 
 @row(core="a group cannot be asked for its members", pubsub="a group cannot be asked for its members")
