@@ -20,10 +20,12 @@
 
 namespace broker {
 
+// Of one command, or of those of a transaction that went upstream in one piece.
 struct command_record {
     enum class part : std::uint8_t {
         notes,   // no command: `bytes` of the batch's notes
         alone,   // counts when it has succeeded
+        whole,   // all commands of a transaction behind its MULTI, EXEC included: count when that has run
         queued,  // inside a transaction: counts when that has run
         ends,    // EXEC or DISCARD
     };

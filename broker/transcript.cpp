@@ -42,6 +42,8 @@ void transcript::read(const note_batch& batch, const listener& told) {
         if (record.is == command_record::part::notes) {
             read_notes(notes.substr(0, record.bytes), told);
             notes.remove_prefix(std::min<std::size_t>(record.bytes, notes.size()));
+        } else if (record.is == command_record::part::whole) {
+            read_whole(record, told);
         } else {
             read_command(record, told);
         }
@@ -55,6 +57,22 @@ void transcript::read_notes(std::string_view notes, const listener& told) {
         if (note.kind == wire_kind::gap) queued_.clear();
         told(note);
     }
+}
+
+void transcript::read_whole(const command_record& record, const listener& told) {
+    if (record.failed) return;
+    notes_.clear();
+    std::string_view rest(record.frame, record.bytes);
+    while (!rest.empty()) {
+        if (resp::command_scanner().scan(rest, resp::peer_trust::known, scanned_) !=
+            resp::scan_status::command)
+            return;
+        rest.remove_prefix(scanned_.bytes);
+        if (scanned_.args.empty() || scanned_.args.size() != scanned_.argument_count) continue;
+        const traffic means = traffic_of(lower(scanned_.args[0]));
+        if (tells_itself(means)) append_notes(notes_, means, scanned_.args, about(record));
+    }
+    read_notes(notes_, told);
 }
 
 void transcript::read_command(const command_record& record, const listener& told) {

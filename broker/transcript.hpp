@@ -29,6 +29,7 @@ public:
 private:
     void read_notes(std::string_view notes, const listener& told);
     void read_command(const command_record& record, const listener& told);
+    void read_whole(const command_record& record, const listener& told);
 
     resp::scanned_command scanned_;
     std::string notes_;                                      // of the command being read

@@ -10,7 +10,7 @@ namespace sidecar {
 
 namespace {
 
-constexpr std::size_t batch_bytes_max = std::size_t{256} << 10;
+constexpr std::size_t batch_bytes_max = std::size_t{1} << 20;
 constexpr std::size_t batch_records = 4096;
 constexpr std::chrono::milliseconds batch_age_max{20};
 // Held back because upstream does not answer; beyond this the observer is told that it missed something.
@@ -39,6 +39,15 @@ std::string_view take_text(std::string_view& from) {
 
 broker_tap::broker_tap(process_state& process) : process_(process) {}
 
+void broker_tap::record_slowly(upstream_queue& queue, sender by, broker::command_record::part is,
+                               std::uint32_t bytes, std::uint32_t delivery) {
+    if (open_.batch.records.size() == open_.batch.records.capacity()) grow();
+    broker::command_record what{
+        queue.bytes_end() - bytes, by.client, by.at_us, bytes, delivery, by.db, is, false, false};
+    keep_bytes(queue, what);
+    put(queue, what);
+}
+
 // Of a long frame a short copy is kept instead of its block.
 void broker_tap::keep_bytes(upstream_queue& queue, broker::command_record& what) {
     auto& batch = open_.batch;
@@ -62,7 +71,7 @@ void broker_tap::keep_bytes(upstream_queue& queue, broker::command_record& what)
 }
 
 void broker_tap::record_reset(const sender& by) {
-    make_room(1);
+    if (open_.batch.records.size() >= records_max) seal();
     broker::command_record& what = open_.batch.records.emplace_back();
     what.frame = discard.data();
     what.bytes = discard.size();
@@ -89,16 +98,11 @@ std::uint32_t broker_tap::expect(std::string_view deliveries) {
     return number;
 }
 
-void broker_tap::deliver(const broker::note_batch& batch, broker::command_record& what, int db) {
+void broker_tap::deliver(broker::command_record& what, int db) {
     const std::uint32_t delivery = std::exchange(what.delivery, 0);
-    if ((delivery & delivers_records) != 0) {
-        const auto end = static_cast<std::size_t>(&what - batch.records.data());
-        const std::size_t count = std::min<std::size_t>(delivery & ~delivers_records, end);
-        for (std::size_t i = end - count; i < end && !what.failed; ++i) {
-            const broker::command_record& before = batch.records[i];
-            if (before.is == broker::command_record::part::queued && !before.failed)
-                deliver_frame({before.frame, before.bytes}, db);
-        }
+    if ((delivery & delivers_frames) != 0) {
+        if (!what.failed)
+            deliver_frames(std::string_view(what.frame, what.bytes).substr(delivery & ~delivers_frames), db);
         return;
     }
     std::string& text = deliveries_[delivery - 1];
@@ -113,38 +117,38 @@ void broker_tap::deliver(const broker::note_batch& batch, broker::command_record
 }
 
 // Without a copy that waits to be confirmed there is only the hash to be learnt, and that is the same as ever
-// when the frame begins as the one before.
-void broker_tap::deliver_frame(std::string_view frame, int db) {
-    const bool known = !known_hash_.empty() && known_hash_.front() == static_cast<char>(db) &&
-                       frame.starts_with(std::string_view(known_hash_).substr(1));
-    if (known && process_.hand_overs.empty()) return;
-    if (resp::command_scanner().scan(frame, resp::peer_trust::known, scanned_) != resp::scan_status::command)
+// when the frames begin as the ones before.
+void broker_tap::deliver_frames(std::string_view frames, int db) {
+    if (!known_hash_.empty() && known_hash_.front() == static_cast<char>(db) && process_.hand_overs.empty() &&
+        frames.starts_with(std::string_view(known_hash_).substr(1)))
         return;
-    const auto& args = scanned_.args;
-    if (!broker::notes_delivery(args)) return;
-    if (on_delivery) on_delivery(db, args[1], args[2]);
-    if (known) return;
-    known_hash_.assign(1, static_cast<char>(db));
-    known_hash_.append(frame.data(), args[1].data() + args[1].size());
+    const char* const begin = frames.data();
+    for (; !frames.empty(); frames.remove_prefix(scanned_.bytes)) {
+        if (resp::command_scanner().scan(frames, resp::peer_trust::known, scanned_) !=
+            resp::scan_status::command)
+            return;
+        const auto& args = scanned_.args;
+        if (!broker::notes_delivery(args)) continue;
+        if (on_delivery) on_delivery(db, args[1], args[2]);
+        if (frames.data() != begin) continue;
+        known_hash_.assign(1, static_cast<char>(db));
+        known_hash_.append(begin, args[1].data() + args[1].size());
+    }
 }
 
-void broker_tap::settle_sealed(std::uint32_t ticket, int db, bool good) {
+void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
     const auto behind = static_cast<std::uint16_t>(open_number_ - (ticket >> 16U));
     if (behind > sealed_.size()) return;  // of a batch that is forgotten
-    gathered& where = sealed_[sealed_.size() - behind];
+    gathered& where = behind == 0 ? open_ : sealed_[sealed_.size() - behind];
     if ((ticket & 0xFFFFU) > where.batch.records.size()) return;
     broker::command_record& what = where.batch.records[(ticket & 0xFFFFU) - 1];
     if (std::exchange(what.settled, true)) return;
     what.failed = !good;
     --where.expected;
-    if (what.delivery != 0) deliver(where.batch, what, db);
-    if (where.expected > 0) return;
+    if (what.delivery != 0) deliver(what, db);
+    if (behind == 0 || where.expected > 0) return;
     if (where.lost) where.batch = {};
     if (&where == &sealed_.front()) hand_on();
-}
-
-bool broker_tap::is_good(std::string_view reply) {
-    return !reply.empty() && !reply.starts_with('-') && !reply.starts_with('_') && !reply.starts_with("*-1");
 }
 
 void broker_tap::grow() {

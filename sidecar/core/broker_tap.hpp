@@ -40,41 +40,41 @@ public:
         std::int64_t at_us = 0;
         std::uint8_t db = 0;
     };
-    // What was submitted to the queue last. Its entry is given a ticket.
-    void record(upstream_queue& queue, const sender& by, broker::command_record::part is,
+    // What was submitted to the queue last: the command, or `bytes` of a transaction up to its EXEC
+    // (part::whole), kept together. Its entry is given a ticket.
+    void record(upstream_queue& queue, const sender& by, broker::command_record::part is, std::uint32_t bytes,
                 std::uint32_t delivery = 0) {
-        upstream_entry& entry = queue.back();
-        const char* const frame = queue.back_bytes();
+        const char* const frame = queue.bytes_end() - bytes;
         auto& records = open_.batch.records;
-        if (records.size() == records.capacity()) [[unlikely]]
-            grow();
-        records.push_back({frame, by.client, by.at_us, entry.bytes, delivery, by.db, is, false, false});
         // Whether it lies in the block that was pinned last, in one comparison.
-        if (reinterpret_cast<std::uintptr_t>(frame) - pinned_ >= pinned_room_ ||
-            entry.bytes > broker::whole_message_bytes_max) [[unlikely]]
-            keep_bytes(queue, records.back());
-        ++open_.expected;
-        entry.note = std::uint32_t{open_number_} << 16U | static_cast<std::uint32_t>(records.size());
+        const bool pinned = reinterpret_cast<std::uintptr_t>(frame) - pinned_ < pinned_room_;
+        if (!pinned || bytes > broker::whole_message_bytes_max || records.size() == records.capacity())
+            [[unlikely]]
+            return record_slowly(queue, by, is, bytes, delivery);
+        put(queue, {frame, by.client, by.at_us, bytes, delivery, by.db, is, false, false});
     }
     // What ends a client's transaction without going upstream.
     void record_reset(const sender& by);
-    // So many records will stand in one batch, if a batch holds so many.
-    void make_room(std::size_t records) {
-        if (open_.batch.records.size() + records > records_max) seal();
-    }
 
-    // The `delivery` of a command that notes deliveries once it succeeds: those among so many records before
-    // it, or (`deliveries` as written by add_delivery) those of commands that were recorded long before.
-    [[nodiscard]] static std::uint32_t expect_among(std::size_t records) {
-        return static_cast<std::uint32_t>(records) | delivers_records;
-    }
+    // The `delivery` of a record that notes deliveries once it succeeds: those of its own frames from
+    // `offset` on, where the first one is, or `deliveries` as written by add_delivery.
+    [[nodiscard]] static std::uint32_t expect_from(std::uint32_t offset) { return offset | delivers_frames; }
     [[nodiscard]] std::uint32_t expect(std::string_view deliveries);
     static void add_delivery(std::string& deliveries, std::string_view hash, std::string_view tag);
 
     // Upstream's reply to it, as it begins. Nil is the answer of a transaction that did not run.
     void answered(std::uint32_t ticket, int db, std::string_view reply) {
-        const char first = reply.empty() ? '-' : reply.front();
-        settle(ticket, db, first == ':' || first == '+' || is_good(reply));
+        const bool good = is_good(reply);
+        if (ticket >> 16U == open_number_ && good) [[likely]] {
+            broker::command_record& what = open_.batch.records[(ticket & 0xFFFFU) - 1];
+            if (!what.settled) [[likely]] {
+                what.settled = true;
+                --open_.expected;
+                if (what.delivery != 0) deliver(what, db);
+                return;
+            }
+        }
+        settle(ticket, db, good);
     }
     void failed(std::uint32_t ticket) { settle(ticket, 0, false); }
 
@@ -92,26 +92,31 @@ private:
         bool lost = false;         // not told any more
     };
 
-    void settle(std::uint32_t ticket, int db, bool good) {
-        if (ticket >> 16U != open_number_) return settle_sealed(ticket, db, good);
-        broker::command_record& what = open_.batch.records[(ticket & 0xFFFFU) - 1];
-        if (std::exchange(what.settled, true)) return;
-        what.failed = !good;
-        --open_.expected;
-        if (what.delivery != 0) deliver(open_.batch, what, db);
+    // There is room for it.
+    void put(upstream_queue& queue, const broker::command_record& what) {
+        auto& records = open_.batch.records;
+        if (records.size() == records.capacity()) __builtin_unreachable();
+        records.push_back(what);
+        ++open_.expected;
+        queue.back().note = std::uint32_t{open_number_} << 16U | static_cast<std::uint32_t>(records.size());
     }
-    void settle_sealed(std::uint32_t ticket, int db, bool good);
-    [[nodiscard]] static bool is_good(std::string_view reply);
+    void record_slowly(upstream_queue& queue, sender by, broker::command_record::part is, std::uint32_t bytes,
+                       std::uint32_t delivery);
+    void settle(std::uint32_t ticket, int db, bool good);
+    // Neither an error nor nil.
+    [[nodiscard]] static bool is_good(std::string_view reply) {
+        return reply.size() > 1 && reply[0] != '-' && reply[0] != '_' && (reply[0] != '*' || reply[1] != '-');
+    }
     void grow();
-    void deliver(const broker::note_batch& batch, broker::command_record& what, int db);
-    void deliver_frame(std::string_view frame, int db);
+    void deliver(broker::command_record& what, int db);
+    void deliver_frames(std::string_view frames, int db);
     void keep_bytes(upstream_queue& queue, broker::command_record& what);
     void seal();
     void hand_on();
     void drop_all();
 
     static constexpr std::size_t records_max = 16'384;
-    static constexpr std::uint32_t delivers_records = 1U << 31U;
+    static constexpr std::uint32_t delivers_frames = 1U << 31U;
 
     process_state& process_;
     gathered open_;

@@ -295,14 +295,21 @@ private:
     void observe(link& target, const command_spec& spec, args_view args) {
         if (tx_ == nullptr && broker::tells_itself(spec.traffic) &&
             spec.traffic != broker::traffic::take_note)
-            return record(target, broker::command_record::part::alone);
+            return record(target, broker::command_record::part::alone, target.queue().back().bytes);
         observe_special(target, spec, args);
     }
     void observe_special(link& target, const command_spec& spec, args_view args);
-    void record(link& target, broker::command_record::part is, std::uint32_t delivery = 0) {
-        if (!announced_) announce();
-        shard_.tap.record(target.queue(), {id_, shard_.unix_time_us(), database_}, is, delivery);
+    void record(link& target, broker::command_record::part is, std::uint32_t bytes,
+                std::uint32_t delivery = 0) {
+        if (!announced_) [[unlikely]]
+            announce();
+        shard_.tap.record(target.queue(), {id_, shard_.unix_time_us(), database_}, is, bytes, delivery);
     }
+    void record_last(link& target, broker::command_record::part is, std::uint32_t delivery = 0) {
+        record(target, is, target.queue().back().bytes, delivery);
+    }
+    void observe_whole(link& target, const whole_transaction& whole);
+    void observe_part(link& target, const whole_transaction::part& part, std::string& deliveries);
     void forget_transaction();
     void observe_local(const command& c);
     void observe_wait(const broker::blocking_call& call);

@@ -57,17 +57,40 @@ void session::observe_special(link& target, const command_spec& spec, args_view 
     if (broker::ends_transaction(means)) {
         const auto deliveries = std::exchange(tx_deliveries_, nullptr);
         const bool noted = deliveries && means == traffic::commit;
-        return record(target, part::ends, noted ? shard_.tap.expect(*deliveries) : 0);
+        return record_last(target, part::ends, noted ? shard_.tap.expect(*deliveries) : 0);
     }
     if (!broker::tells_itself(means)) return;
     const part is = tx_ == nullptr ? part::alone : part::queued;
-    if (means != traffic::take_note || !broker::notes_delivery(args)) return record(target, is);
+    if (means != traffic::take_note || !broker::notes_delivery(args)) return record_last(target, is);
     std::string delivery;
     broker_tap::add_delivery(delivery, args[1], args[2]);
-    if (tx_ == nullptr) return record(target, is, shard_.tap.expect(delivery));
+    if (tx_ == nullptr) return record_last(target, is, shard_.tap.expect(delivery));
     if (!tx_deliveries_) tx_deliveries_ = std::make_unique<std::string>();
     if (tx_deliveries_->size() < deliveries_bytes_max) *tx_deliveries_ += delivery;
-    record(target, is);
+    record_last(target, is);
+}
+
+// Of a transaction of which all lies in the link's queue, one command behind the other.
+void session::observe_whole(link& target, const whole_transaction& whole) {
+    const bool delivers = whole.delivers_at != std::string_view::npos;
+    record(target, broker::command_record::part::whole,
+           static_cast<std::uint32_t>(whole.bytes_behind_multi()),
+           delivers ? broker_tap::expect_from(static_cast<std::uint32_t>(whole.delivers_at)) : 0);
+}
+
+// Of a long transaction, or one of which something goes elsewhere: command by command, as one typed step by
+// step. `deliveries` are those noted so far.
+void session::observe_part(link& target, const whole_transaction::part& part, std::string& deliveries) {
+    if (part.spec->id == verb::exec)
+        return record_last(target, broker::command_record::part::ends, shard_.tap.expect(deliveries));
+    if (!part.is_observed) return;
+    record_last(target, broker::command_record::part::queued);
+    resp::scanned_command& scanned = shard_.ahead_scratch;
+    if (part.spec->traffic == traffic::take_note && deliveries.size() < deliveries_bytes_max &&
+        resp::command_scanner().scan(part.bytes, resp::peer_trust::known, scanned) ==
+            resp::scan_status::command &&
+        broker::notes_delivery(scanned.args))
+        broker_tap::add_delivery(deliveries, scanned.args[1], scanned.args[2]);
 }
 
 // A transaction that ends without EXEC or DISCARD: upstream is not asked to end it.

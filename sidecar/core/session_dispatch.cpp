@@ -74,7 +74,8 @@ session::step session::dispatch(const resp::scanned_command& scanned, std::strin
         c.sub = shard_.commands.find_sub(*c.spec, c.args[1]);
     const step result = c.spec == nullptr ? unknown_command(c.args) : dispatch_by_name(c);
     if (result == step::consumed) {
-        if (c.spec != nullptr && observed(*c.spec)) observe_local(c);
+        if (c.spec != nullptr && observed(*c.spec) && !broker::tells_itself(c.spec->traffic))
+            observe_local(c);
         waiting_for_ = stall::none;
         last_command_at_ = shard_.now();
         last_command_ = c.sub != nullptr ? c.sub : c.spec;

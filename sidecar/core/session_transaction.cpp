@@ -111,6 +111,8 @@ bool session::find_whole_transaction(whole_transaction& found) {
         if (is_watched && c.spec->has(command_flag::watched)) {
             p.is_observed = broker::tells_itself(c.spec->traffic);
             found.is_observed |= p.is_observed;
+            if (c.spec->traffic == broker::traffic::take_note && found.delivers_at == std::string_view::npos)
+                found.delivers_at = window_.size() - rest.size() - found.parts.front().bytes.size();
             std::string other = diverts ? diverted(c) : std::string();
             if (!other.empty()) {
                 p.is_observed = false;
@@ -158,10 +160,10 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
     auto tx = whole.publishes && shard_.process.registry.any_subscribed() ? std::make_unique<transaction>()
                                                                           : nullptr;
     std::uint32_t number = 0;
-    // Records so far, and which of them is the first that may note a delivery.
-    std::size_t recorded = 0;
-    std::size_t delivers_from = std::numeric_limits<std::size_t>::max();
-    if (whole.is_observed) shard_.tap.make_room(whole.parts.size());
+    const bool observed_whole = whole.is_observed && whole.diverted.empty() &&
+                                whole.bytes_behind_multi() <= broker::whole_message_bytes_max;
+    if (observed_whole) target.queue().keep_together(whole.bytes);
+    std::string deliveries;
     for (std::size_t i = 0; i < whole.parts.size(); ++i) {
         const auto& part = whole.parts[i];
         command c;
@@ -173,17 +175,7 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
         std::uint16_t flags = i == 0 ? std::uint16_t{0} : entry_flag::in_transaction;
         if (whole.repeatable) flags = static_cast<std::uint16_t>(flags | entry_flag::repeatable);
         number = submit(target, c, last && tx ? reply_use::exec : reply_use::forward, flags);
-        if (part.is_observed) {
-            record(target, broker::command_record::part::queued);
-            ++recorded;
-            if (part.spec->traffic == broker::traffic::take_note)
-                delivers_from = std::min(delivers_from, recorded);
-        }
-        if (last && whole.is_observed) {
-            const std::size_t among = recorded + 1 - std::min(delivers_from, recorded + 1);
-            record(target, broker::command_record::part::ends,
-                   among > 0 ? broker_tap::expect_among(among) : 0);
-        }
+        if (whole.is_observed && !observed_whole) observe_part(target, part, deliveries);
         if (!tx || i == 0 || last) continue;
         if (part.publish_to.empty()) {
             tx->queued();
@@ -191,6 +183,7 @@ void session::submit_whole_transaction(link& target, const whole_transaction& wh
             tx->queued_publish(part.kind, std::string(part.publish_to));
         }
     }
+    if (observed_whole) observe_whole(target, whole);
     if (tx) {
         extra& more = extras_[number];
         more.tx = std::move(tx);

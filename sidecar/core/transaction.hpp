@@ -30,16 +30,20 @@ struct whole_transaction {
     std::vector<part> parts;
     std::size_t bytes = 0;
     bool publishes = false;
-    bool repeatable = false;           // running it twice leaves the same state
-    bool is_observed = false;          // some of its commands are
+    bool repeatable = false;   // running it twice leaves the same state
+    bool is_observed = false;  // some of its commands are
+    // Where the first command that may note a delivery begins, counted from behind MULTI.
+    std::size_t delivers_at = std::string_view::npos;
     std::deque<std::string> diverted;  // commands that go upstream with another key
 
+    [[nodiscard]] std::size_t bytes_behind_multi() const { return bytes - parts.front().bytes.size(); }
     void clear() {
         constexpr std::size_t kept_parts_max = 4'096;
         if (parts.capacity() > kept_parts_max) parts = {};
         parts.clear();
         bytes = 0;
         publishes = repeatable = is_observed = false;
+        delivers_at = std::string_view::npos;
         diverted.clear();
     }
 };

@@ -21,11 +21,12 @@ void upstream_queue::push(const upstream_entry& entry, std::string_view command_
     block& last = fits ? blocks_.back() : add_block(bytes);
     char* const place = last.data.get() + last.size;
     std::memcpy(place, command_bytes.data(), bytes);
-    back_bytes_ = place;
+    bytes_end_ = place + bytes;
     last.size += bytes;
     end_ += bytes;
     upstream_entry& kept = entries_.emplace_back(entry);
     kept.bytes = static_cast<std::uint32_t>(bytes);
+    back_ = &kept;
     if ((entry.flags & entry_flag::unanswered) != 0) ++unanswered_;
 }
 

@@ -103,9 +103,14 @@ struct upstream_entry {
 class upstream_queue {
 public:
     void push(const upstream_entry& entry, std::string_view command_bytes);
-    [[nodiscard]] upstream_entry& back() { return entries_.back(); }
-    // The last command's bytes, where they are kept.
-    [[nodiscard]] const char* back_bytes() const { return back_bytes_; }
+    // What was pushed last, until the next push.
+    [[nodiscard]] upstream_entry& back() { return *back_; }
+    // Where its bytes end, of which those before it may lie in the same block.
+    [[nodiscard]] const char* bytes_end() const { return bytes_end_; }
+    // The next so many bytes will lie in one block, the commands one behind the other.
+    void keep_together(std::size_t bytes) {
+        if (blocks_.empty() || blocks_.back().capacity - blocks_.back().size < bytes) add_block(bytes);
+    }
     struct kept_block {
         std::shared_ptr<const char[]> bytes;
         std::size_t capacity = 0;
@@ -188,8 +193,9 @@ private:
     std::uint64_t end_ = 0;
     std::size_t send_block_ = 0;  // where `sent_` stands
     std::uint64_t send_block_begin_ = 0;
-    std::size_t unanswered_ = 0;        // entries that no reply comes for
-    const char* back_bytes_ = nullptr;  // where the last command was put
+    std::size_t unanswered_ = 0;  // entries that no reply comes for
+    upstream_entry* back_ = nullptr;
+    const char* bytes_end_ = nullptr;  // of the last command
 };
 
 }  // namespace sidecar

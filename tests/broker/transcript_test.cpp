@@ -87,6 +87,18 @@ TEST_CASE("a transaction is told when it has run, over several batches", "[broke
     CHECK(w.reader.transactions() == 0);
 }
 
+TEST_CASE("a transaction in one piece is told when it has run", "[broker][transcript]") {
+    wire w;
+    const std::string frames = resp::command({"lpush", "q", "a"}) + resp::command({"GET", "k"}) +
+                               resp::command({"RPOP", "q"}) + resp::command({"HDEL", "unacked", "t"}) +
+                               resp::command({"EXEC"});
+    w.sent_bytes(7, part::whole, frames);
+    w.sent_bytes(7, part::whole, frames).failed = true;
+    w.sent_bytes(7, part::whole, frames.substr(0, frames.size() - 3));
+    CHECK(w.read() == lines{line(wire_kind::pushed, "q a 1"), line(wire_kind::settled, "unacked t 0")});
+    CHECK(w.reader.transactions() == 0);
+}
+
 TEST_CASE("a client's end and a gap end transactions", "[broker][transcript]") {
     wire w;
     w.sent(7, part::queued, {"lpush", "q", "a"});

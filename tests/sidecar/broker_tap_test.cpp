@@ -43,8 +43,23 @@ struct fixture {
     std::uint32_t sent(std::initializer_list<std::string_view> words, part is = part::alone,
                        std::uint32_t delivery = 0) {
         queue.push({}, resp::command(words));
-        tap.record(queue, {7, 11, 2}, is, delivery);
+        tap.record(queue, {7, 11, 2}, is, queue.back().bytes, delivery);
         return queue.back().note;
+    }
+    // A transaction that was sent whole; its commands behind MULTI.
+    std::uint32_t sent_whole(std::initializer_list<std::vector<std::string_view>> commands,
+                             std::uint32_t delivery = 0) {
+        std::uint32_t bytes = 0;
+        for (const auto& words : commands) bytes += static_cast<std::uint32_t>(encoded(words).size());
+        queue.keep_together(bytes);
+        for (const auto& words : commands) queue.push({}, encoded(words));
+        tap.record(queue, {7, 11, 2}, part::whole, bytes, delivery);
+        return queue.back().note;
+    }
+    static std::string encoded(const std::vector<std::string_view>& words) {
+        std::string bytes;
+        resp::append_command(bytes, words);
+        return bytes;
     }
     std::uint32_t push(std::string_view message) { return sent({"LPUSH", "q", message}); }
     void pass(milliseconds time) {
@@ -70,7 +85,7 @@ TEST_CASE("notes leave together when the oldest has waited a little", "[sidecar]
 
 TEST_CASE("a large batch leaves at the turn's end", "[sidecar][broker_tap]") {
     fixture f;
-    f.note(std::string(300'000, 'x'));
+    f.note(std::string(1'200'000, 'x'));
     f.tap.finish_turn(f.now);
     CHECK(f.batches.size() == 1);
     for (int i = 0; i < 5'000; ++i) f.tap.answered(f.push("m"), 2, ":1\r\n");
@@ -150,10 +165,9 @@ TEST_CASE("a long message is told by its end", "[sidecar][broker_tap]") {
 TEST_CASE("deliveries are told once their transaction has run", "[sidecar][broker_tap]") {
     fixture f;
     const auto transaction = [&](std::string_view tag) {
-        f.tap.make_room(3);
-        const auto queued = f.sent({"HSET", "unacked", tag, "[{}]"}, part::queued);
-        f.tap.answered(queued, 2, "+QUEUED\r\n");
-        return f.sent({"EXEC"}, part::ends, broker_tap::expect_among(1));
+        const auto offset = fixture::encoded({"ZADD", "unacked_index", "1", tag}).size();
+        return f.sent_whole({{"ZADD", "unacked_index", "1", tag}, {"HSET", "unacked", tag, "[{}]"}, {"EXEC"}},
+                            broker_tap::expect_from(static_cast<std::uint32_t>(offset)));
     };
     f.tap.answered(transaction("t1"), 2, "*1\r\n:1\r\n");
     CHECK(f.delivered == texts{"2 unacked t1"});
@@ -167,6 +181,27 @@ TEST_CASE("deliveries are told once their transaction has run", "[sidecar][broke
     (void)f.process.hand_overs.delivered(2, {"celery", "t5", "{}", {}, true}, 9);
     f.tap.answered(transaction("t5"), 2, "*1\r\n:1\r\n");
     CHECK(f.delivered == texts{"2 unacked t1", "2 unacked t5"});
+}
+
+TEST_CASE("a transaction sent whole counts when it has run", "[sidecar][broker_tap]") {
+    fixture f;
+    for (int i = 0; i < 3'000; ++i) {
+        const std::string message = std::to_string(1000 + i);
+        const auto ticket =
+            f.sent_whole({{"LPUSH", "q", message}, {"GET", "a"}, {"lpush", "q", "b"}, {"EXEC"}});
+        if (i % 3 == 0) {
+            f.tap.failed(ticket);
+        } else {
+            f.tap.answered(ticket, 2, i % 3 == 1 ? "*-1\r\n" : "*3\r\n:1\r\n");
+        }
+        if (i % 500 == 0) f.pass(milliseconds(30));
+    }
+    f.pass(milliseconds(30));
+    std::string all;
+    std::string expected;
+    for (const auto& batch : f.batches) all += batch;
+    for (int i = 2; i < 3'000; i += 3) expected += std::to_string(1000 + i) + "b";
+    CHECK(all == expected);
 }
 
 TEST_CASE("deliveries noted long before are told with what ends them", "[sidecar][broker_tap]") {
