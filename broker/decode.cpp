@@ -149,6 +149,12 @@ decoded_message decode(std::string_view element, const decode_limits& limits) {
     return message;
 }
 
+void complete_head(message_head& head, std::string_view element, const decode_limits& limits) {
+    if (!head.task.empty() || element.size() > limits.element_bytes_max) return;
+    auto message = decode(element, limits);
+    if (message.kind == message_kind::task_v1) head = std::move(message.head);
+}
+
 std::string_view kind_name(message_kind kind) {
     switch (kind) {
         case message_kind::foreign:

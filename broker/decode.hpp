@@ -56,6 +56,10 @@ struct decoded_message {
 // An element of a list, or the message of a value of `unacked`.
 [[nodiscard]] decoded_message decode(std::string_view element, const decode_limits& limits = {});
 
+// A task of protocol 1 names itself in its body, which is opened for that, whole: its head is then complete.
+// Any other message's stays as it is, and so does one that limits forbid to open.
+void complete_head(message_head& head, std::string_view element, const decode_limits& limits);
+
 // A body alone, as far as its envelope describes it.
 struct body_description {
     std::string_view encoding;     // properties.body_encoding

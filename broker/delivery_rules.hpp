@@ -47,6 +47,9 @@ struct db_rules {
     }
     // Some message has to be looked at before it is delivered.
     [[nodiscard]] bool looks_inside() const;
+    [[nodiscard]] bool names_tasks() const {
+        return !held_tasks.empty() || !task_rates.empty() || !revoked_tasks.empty();
+    }
     bool operator==(const db_rules&) const = default;
 };
 

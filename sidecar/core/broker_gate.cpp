@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/decode.hpp"
 #include "broker/glance.hpp"
 #include "broker/kombu_names.hpp"
 #include "broker/revoked_result.hpp"
@@ -26,6 +27,13 @@ constexpr std::chrono::milliseconds look_again_max{200};
 constexpr std::chrono::milliseconds retry_interval{200};
 constexpr int attempts_max = 3'000;
 constexpr std::size_t errands_max = 10'000;
+// Of a body that is opened on a worker's way to it.
+broker::decode_limits limits_at_delivery() {
+    broker::decode_limits limits;
+    limits.element_bytes_max = limits.body_bytes_max = std::size_t{1} << 20;
+    return limits;
+}
+
 constexpr std::string_view tag_name = "\"delivery_tag\"";
 
 // kombu writes the tag behind everything else of size.
@@ -137,7 +145,7 @@ broker_gate::passage broker_gate::pass(const arrival& where, const popped& what)
 broker_gate::passage broker_gate::look_inside(const arrival& where, const popped& what) {
     const std::string& message = what.elements.front();
     const auto& settings = shard_.settings().settings.broker;
-    const auto seen = broker::glance(broker::noted_part(message), message.size());
+    auto seen = broker::glance(broker::noted_part(message), message.size());
     if (!seen) {
         const bool ours = broker::classify_key(what.key).kind == broker::key_kind::list &&
                           shard_.process.hand_overs.follows_all(where.db, {what.key}, where.client);
@@ -145,8 +153,9 @@ broker_gate::passage broker_gate::look_inside(const arrival& where, const popped
         put(where, what, broker::dead_list(what.key), "undecodable");
         return passage::kept;
     }
-    const broker::message_head& head = seen->head;
+    broker::message_head& head = seen->head;
     const auto* r = rules(where.db);
+    if (r != nullptr && r->names_tasks()) broker::complete_head(head, message, limits_at_delivery());
     static const broker::db_rules none;
     const auto judged = broker::judge(r != nullptr ? *r : none, head);
     switch (judged.what) {

@@ -129,6 +129,17 @@ TEST_CASE("Protocol 1 names its task in the body") {
         CHECK(text(pickled.args) == plain_args);
         check_python_kwargs(pickled);
         CHECK(pickled.eta_us == 1795349435032847);
+        for (const char* name : {"v1-json", "v1-pickle"}) {
+            const std::string element = tests::golden(release, name);
+            auto head = read_envelope(element)->head;
+            decode_limits small;
+            small.element_bytes_max = element.size() - 1;
+            complete_head(head, element, small);
+            CHECK(head.task.empty());
+            complete_head(head, element, {});
+            CHECK(head.task == "proj.work");
+            CHECK_FALSE(head.tag.empty());
+        }
     }
 }
 

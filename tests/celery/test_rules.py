@@ -47,7 +47,11 @@ def test_a_revoked_task_is_never_delivered_though_no_worker_was_there(good, clie
     assert journal.runs("revoked") == []
 
 
-def test_a_paused_task_name_lets_the_rest_pass_and_comes_back(good, client, site, worker, journal):
+@pytest.mark.parametrize("serializer, protocol", [("json", 2), ("json", 1), ("pickle", 1)])
+def test_a_paused_task_name_lets_the_rest_pass_and_comes_back(
+    good, clients, apps, site, worker, journal, serializer, protocol
+):
+    client = clients(Environment.newest, apps(serializer=serializer, protocol=protocol))
     good("pause", "--task", "lab.hold")
     go = journal.path.parent / "go"
     go.touch()
@@ -59,6 +63,19 @@ def test_a_paused_task_name_lets_the_rest_pass_and_comes_back(good, client, site
     assert journal.runs("held") == [] and journal.runs("begin") == []
     good("resume", "--task", "lab.hold")
     journal.wait_for(["held"])
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_a_revoked_task_name_is_not_delivered(good, clients, apps, site, worker, journal, protocol):
+    client = clients(Environment.newest, apps(protocol=protocol))
+    good("revoke", "--task", "lab.add", "--yes", "--reason", "a mistake")
+    client.send("lab.add", 1, 2)
+    client.send("lab.record", "passes")
+    worker()
+    journal.wait_for(["passes"])
+    eventually(lambda: site.depth() == 0 and site.unacked() == 0)
+    (dropped,) = good("undo")["items"]
+    assert dropped["message"]["task"] == "lab.add"
 
 
 def test_a_drained_queue_is_finished_and_what_came_later_waits(good, client, site, worker, journal):
