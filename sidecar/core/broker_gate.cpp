@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/chord_part.hpp"
 #include "broker/decode.hpp"
 #include "broker/glance.hpp"
 #include "broker/kombu_names.hpp"
@@ -169,8 +170,7 @@ broker_gate::passage broker_gate::look_inside(const arrival& where, const popped
             return passage::kept;
         }
         case fate::revoked:
-            trash(where, what, "revoked: " + judged.reason, head);
-            return passage::kept;
+            return revoke(where, what, judged.reason, head);
         case fate::held:
             put(where, what, broker::held_list(what.key), "held");
             return passage::kept;
@@ -194,6 +194,21 @@ broker_gate::passage broker_gate::look_inside(const arrival& where, const popped
         return passage::kept;
     }
     return follow(where, what, head.tag);
+}
+
+// Into the trash; a chord's part is left to a worker to refuse.
+broker_gate::passage broker_gate::revoke(const arrival& where, const popped& what, const std::string& reason,
+                                         const broker::message_head& head) {
+    if (head.expires == broker::expired_by_revocation) return follow(where, what, head.tag);
+    auto expired = broker::expired_chord_part(what.elements.front(), limits_at_delivery());
+    if (expired) {
+        popped changed = what;
+        changed.elements.front() = std::move(*expired);
+        put(where, changed, what.key, {});
+    } else {
+        trash(where, what, "revoked: " + reason, head);
+    }
+    return passage::kept;
 }
 
 // A message that was delivered before waits for its count: it goes on to its list, or to the dead letters.

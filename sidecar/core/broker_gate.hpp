@@ -104,6 +104,8 @@ private:
     // `why` a rule took it; empty: a mark, whose copy is in the trash already.
     void trash(const arrival& where, const broker::popped& from, std::string_view why,
                const broker::message_head& head);
+    [[nodiscard]] passage revoke(const arrival& where, const broker::popped& what, const std::string& reason,
+                                 const broker::message_head& head);
     void count_redelivery(const arrival& where, const broker::popped& what, const std::string& tag);
     [[nodiscard]] passage follow(const arrival& where, const broker::popped& what, std::string tag);
     [[nodiscard]] passage look_inside(const arrival& where, const broker::popped& what);

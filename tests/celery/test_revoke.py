@@ -106,6 +106,28 @@ def test_by_task_name_until_it_is_allowed_again(good, clients, workers, options,
     assert another.result(id) in ("a", "b", "c"), "what ran after all has its result"
 
 
+@pytest.mark.parametrize("serializer", ["json", "pickle"])
+def test_a_part_of_a_chord_is_refused_by_a_worker_and_the_chord_ends(
+    environment, good, clients, workers, apps, site, journal, serializer
+):
+    options = apps(backend=site.broker, serializer=serializer)
+    client = clients(environment, options)
+    good("pause", "celery")
+    parts = [{"task": "lab.record", "args": [label]} for label in ("gone", "kept", "kept too")]
+    sent = client.start({"chord": parts, "body": {"task": "lab.record"}})
+    members = eventually(lambda: (all := site.messages()) and len(all) == 3 and all, 5)
+    (gone,) = [one["headers"]["id"] for one in members if "gone" in one["headers"]["argsrepr"]]
+    good("revoke", gone)
+    workers(environment, options)
+    good("resume", "celery")
+    journal.wait_for(["kept", "kept too"])
+    with pytest.raises(ClientError, match="ChordError"):
+        client.result(sent["id"], timeout=20)
+    assert client.call("state", id=gone) == "REVOKED"
+    assert journal.runs("gone") == [] and site.depth() == 0
+    eventually(lambda: site.unacked() == 0)
+
+
 def test_by_stamp(good, clients, workers, options, site, journal):
     """Stamped headers, as Celery's own revoke_by_stamped_headers means them."""
     client = clients(Environment.newest, options)
