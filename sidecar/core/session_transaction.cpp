@@ -272,7 +272,12 @@ session::step session::in_transaction(const command& c) {
     } else {
         tx_->queued();
     }
-    return forward_on(*lease_, c, reply_use::queued);
+    const std::string bytes = observed(*c.spec) ? diverted(c) : std::string();
+    if (bytes.empty()) return forward_on(*lease_, c, reply_use::queued);
+    command elsewhere = c;
+    elsewhere.bytes = bytes;
+    elsewhere.args = {};  // what it was to do is not told
+    return forward_on(*lease_, elsewhere, reply_use::queued);
 }
 
 // The client sees our words; upstream sees a command it must refuse as well, so that EXEC aborts.

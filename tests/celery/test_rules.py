@@ -91,6 +91,18 @@ def test_a_drained_queue_is_finished_and_what_came_later_waits(good, client, sit
     journal.wait_for(["new"])
 
 
+def test_a_push_in_a_transaction_typed_step_by_step_is_put_aside_too(good, client, site):
+    client.send("lab.record", "before")
+    eventually(lambda: site.depth() == 1)
+    message = site.upstream("LINDEX", "celery", 0)
+    good("drain", "celery")
+    with site.sidecar.client(db=2) as raw:
+        for command in ("MULTI",), ("LPUSH", "celery", message), ("LLEN", "celery"):
+            raw.command(*command)
+        assert raw.command("EXEC") == [1, 1]
+    assert site.depth() == 1 and good("queues", "celery")["held"] == 1
+
+
 def test_a_rate_is_kept(good, client, worker, journal):
     client.send_many("lab.record", [f"m{number}" for number in range(60)])
     good("rate", "celery", "10/s")
