@@ -263,7 +263,6 @@ private:
     step wait_command(const command& c);
 
     // session_guard.cpp
-    struct extra;
     std::optional<step> guard(const command& c);
     std::pair<step, std::optional<std::uint32_t>> guard_forward(const command& c, reply_use use,
                                                                 std::uint16_t flags);
