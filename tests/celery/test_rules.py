@@ -101,6 +101,8 @@ def test_a_push_in_a_transaction_typed_step_by_step_is_put_aside_too(good, clien
             raw.command(*command)
         assert raw.command("EXEC") == [1, 1]
     assert site.depth() == 1 and good("queues", "celery")["held"] == 1
+    good("resume", "celery")
+    assert site.depth() == 2
 
 
 def test_a_rate_is_kept(good, client, worker, journal):
