@@ -17,6 +17,7 @@ import websockets
 
 WHISPER_EVERY = 3
 RECONNECT_SECONDS = 0.2
+UNDER_WAY_SECONDS = 0.1  # from a client to Redis, at most
 CONNECTION = {"ping_interval": None, "compression": None, "open_timeout": 20}
 QUIET_SECONDS = 2  # nothing was heard for so long: nothing more will come
 
@@ -28,6 +29,7 @@ class Table:
     expected: int = 0
     delivered: int = 0
     lost: int = 0
+    cut_off: int = 0  # not heard either, but on its way when an outage began
     doubled: int = 0
     disordered: int = 0
     crashes: int = 0
@@ -54,6 +56,7 @@ class Client:
         self.channel = None
         self.joined = asyncio.Event()
         self.next_seq = 0
+        self.asked_at = {}
         self.asked = {}  # seq -> numbers of the clients it was meant for
         self.sent = set()
         self.failed = {}
@@ -92,6 +95,7 @@ class Client:
         await self.joined.wait()
         seq, self.next_seq = self.next_seq, self.next_seq + 1
         message = {"sender": self.number, "seq": seq}
+        self.asked_at[seq] = time.monotonic()
         if seq % WHISPER_EVERY == WHISPER_EVERY - 1:
             message["to"] = neighbour.channel
             self.asked[seq] = [neighbour.number]
@@ -109,6 +113,7 @@ class Crowd:
     def __init__(self, paths, clients=200, rooms=20):
         self.clients = [Client(n, paths[n % len(paths)], str(n * rooms // clients)) for n in range(clients)]
         self.rooms = collections.defaultdict(list)
+        self.outages_at = []
         for client in self.clients:
             self.rooms[client.room].append(client)
 
@@ -123,6 +128,7 @@ class Crowd:
             ]
             for part, outage in outages:
                 await until(begin + part * messages * period)
+                self.outages_at.append(time.monotonic())
                 await outage()
             await asyncio.wait_for(asyncio.gather(*talking), 60)
             await self._settle()
@@ -163,12 +169,17 @@ class Crowd:
                     heard = self.clients[number].heard[sender.number].count(seq)
                     table.expected += 1
                     table.delivered += heard > 0
-                    table.lost += heard == 0
+                    under_way = self._was_under_way(sender.asked_at[seq])
+                    table.cut_off += heard == 0 and under_way
+                    table.lost += heard == 0 and not under_way
         for client in self.clients:
             for seqs in client.heard.values():
                 table.doubled += len(seqs) - len(set(seqs))
                 table.disordered += sum(later < earlier for earlier, later in itertools.pairwise(seqs))
         return table
+
+    def _was_under_way(self, moment):
+        return any(0 <= outage - moment <= UNDER_WAY_SECONDS for outage in self.outages_at)
 
 
 async def until(moment):
