@@ -14,13 +14,15 @@
 
 namespace bench {
 
-class memory_shard {
+class memory_shard final : sidecar::client_io {
 public:
     // As shipped: the strict policy.
     explicit memory_shard(const sidecar::config& settings = {});
     ~memory_shard();
     memory_shard(const memory_shard&) = delete;
     memory_shard& operator=(const memory_shard&) = delete;
+
+    [[nodiscard]] bool peer_has_ended() const override { return false; }
 
     // Opens clients and runs what each says first, with upstream's answers found by name.
     void open_clients(std::size_t count, std::string_view greeting);

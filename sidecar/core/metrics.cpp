@@ -94,7 +94,7 @@ constexpr counter_row counter_rows[] = {
     {"channels_receives_untracked_total", "Messages delivered while no more could be followed.",
      &counters::channels_receives_untracked},
     {"channels_cleanups_withheld_total",
-     "Cleanups that would have put back what another reader was working on.",
+     "Cleanups that would have put back what another receive was working on.",
      &counters::channels_cleanups_withheld},
     {"channels_scripts_by_hash_total", "Scripts of channels_redis sent by their hash.",
      &counters::channels_scripts_by_hash},

@@ -67,6 +67,16 @@ enum class pop_care : std::uint8_t {
 
 enum class reply_mode : std::uint8_t { on, off, skip_next, skip_this };
 
+// A session's socket, as far as a session asks.
+class client_io {
+public:
+    // Asks the kernel, whose news of this turn may not have been looked at yet.
+    [[nodiscard]] virtual bool peer_has_ended() const = 0;
+
+protected:
+    ~client_io() = default;
+};
+
 class session final : public reply_owner, public lease_waiter {
 public:
     session(shard_core& shard, std::uint64_t id, client_address address);
@@ -84,7 +94,7 @@ public:
     [[nodiscard]] bool wants_read() const;
     // The I/O layer closes the socket and calls on_broken.
     [[nodiscard]] bool wants_close() const;
-    void* io = nullptr;
+    client_io* io = nullptr;
     bool dirty = false;
 
     // --- the shard's side
@@ -267,6 +277,7 @@ private:
     std::pair<step, std::optional<std::uint32_t>> guard_forward(const command& c, reply_use use,
                                                                 std::uint16_t flags);
     std::optional<step> guard_receive(const command& c, const channels::layer_command& layer);
+    step withhold_cleanup();
     step guard_script(const command& c, const channels::layer_command& layer);
     step guard_clean(const command& c, const channels::layer_command& layer);
     step guard_enqueue(const command& c, const channels::layer_command& layer);

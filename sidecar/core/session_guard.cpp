@@ -152,21 +152,26 @@ bool session::unblock(parked_call::unblock_as how) {
     return true;
 }
 
+session::step session::withhold_cleanup() {
+    ++shard_.stats.count.channels_cleanups_withheld;
+    std::string nil;
+    resp::append_null(nil, protocol_);
+    reply(nil);
+    return step::consumed;
+}
+
 session::step session::guard_script(const command& c, const channels::layer_command& layer) {
     std::size_t returned = 0;
     if (layer.step == layer_step::cleanup) {
+        // The receive that begins so was cancelled. Read late, its cleanup would take away what the receive
+        // after it has been given meanwhile.
+        if (io != nullptr && io->peer_has_ended()) return withhold_cleanup();
         const auto verdict =
             shard_.process.receives.cleanup(database_, layer.key, id_, milliseconds_of(shard_.now()));
         returned = verdict.in_flight;
         shard_.stats.count.channels_put_backs += returned;
         for (const auto& what : verdict.unconfirmed) shard_.receivers.give_back(database_, layer.key, what);
-        if (!verdict.forward) {
-            ++shard_.stats.count.channels_cleanups_withheld;
-            std::string nil;
-            resp::append_null(nil, protocol_);
-            reply(nil);
-            return step::consumed;
-        }
+        if (!verdict.forward) return withhold_cleanup();
     }
     command call = c;
     std::string by_hash;

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 
-#include "sidecar/core/session.hpp"
 #include "sidecar/net/shard.hpp"
 
 namespace sidecar {
@@ -83,7 +82,6 @@ void client_socket::read() {
     if (client_.wants_close() || !client_.output().empty()) owner_.core().mark_dirty(client_);
 }
 
-// Asks the kernel, whose news of this turn may not have been looked at yet.
 bool client_socket::peer_has_ended() const {
     pollfd question{wire_.descriptor(), POLLRDHUP, 0};
     return ::poll(&question, 1, 0) > 0 && (question.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;

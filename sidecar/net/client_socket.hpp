@@ -1,14 +1,14 @@
 #pragma once
+#include "sidecar/core/session.hpp"
 #include "sidecar/net/reactor.hpp"
 #include "sidecar/net/transport.hpp"
 
 namespace sidecar {
 
-class session;
 class shard;
 
 // Moves bytes between one client's socket and its session.
-class client_socket final : public ready_handler {
+class client_socket final : public ready_handler, public client_io {
 public:
     client_socket(shard& owner, session& client, int descriptor, SSL* tls);  // owns the last two
     [[nodiscard]] const session& client() const { return client_; }
@@ -16,6 +16,7 @@ public:
     void detach();
 
     void on_ready(std::uint32_t epoll_events) override;
+    [[nodiscard]] bool peer_has_ended() const override;
     // Writes what the session has, closes when it wants to be closed, reads on when it may. May destroy this.
     void serve();
 
@@ -23,7 +24,6 @@ private:
     void read();
     void shake_hands();
     void write();
-    [[nodiscard]] bool peer_has_ended() const;
     void finish();  // destroys this
 
     shard& owner_;

@@ -104,6 +104,24 @@ TEST_CASE("who confirms a message that has gone back is closed", "[guard]") {
     CHECK(h.sent("ZADD") == 0);
 }
 
+TEST_CASE("a cleanup read when its client has ended takes nothing from the next receive", "[guard]") {
+    guarded h;
+    h.something_comes();
+    auto& cancelled = h.layer_client();
+    auto& next = h.layer_client();
+    h.receive(next);
+    CHECK(h.take(next) == delivered);
+    const int scripts = h.sent("EVAL") + h.sent("EVALSHA");
+    const std::string inflight = std::string(queue) + "$inflight";
+    cancelled.ended = true;
+    h.command(cancelled, {"EVALSHA", "8d28fb4c84249684940e751f9f15170eb9a96e1a", "0", queue, inflight});
+    CHECK(h.sent("EVAL") + h.sent("EVALSHA") == scripts);
+    CHECK(h.count().channels_cleanups_withheld == 1);
+    CHECK(h.count().channels_put_backs == 0);
+    CHECK(h.ask(next, {"ZADD", inflight, "1.5", "m"}) == ":1\r\n");
+    CHECK_FALSE(next.closed);
+}
+
 TEST_CASE("a message for somebody who is gone is not given to the next, who is told to look", "[guard]") {
     guarded h;
     h.answers = false;

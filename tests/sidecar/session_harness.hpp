@@ -20,12 +20,15 @@ using namespace sidecar;
 using sidecar::link;  // not the system call
 using std::chrono::milliseconds;
 
-struct test_client {
+struct test_client final : client_io {
     session* side = nullptr;
     std::string received;
     bool closed = false;
     bool reads = true;
+    bool ended = false;  // and the sidecar has not been told yet
     std::uint64_t id = 0;
+
+    [[nodiscard]] bool peer_has_ended() const override { return ended; }
 };
 
 // One upstream connection and what the kernel holds of it.
