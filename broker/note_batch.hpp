@@ -14,13 +14,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "broker/wire_note.hpp"
 
 namespace broker {
 
-// Of one command, or of those of a transaction that went upstream in one piece.
+// Of one command, or of those of a transaction that went upstream in one piece. Trivial: many are copied as
+// bytes, and `{}` makes one of notes.
 struct command_record {
     enum class part : std::uint8_t {
         notes,   // no command: `bytes` of the batch's notes
@@ -29,21 +31,33 @@ struct command_record {
         queued,  // inside a transaction: counts when that has run
         ends,    // EXEC or DISCARD
     };
-    const char* frame = nullptr;
-    std::uint64_t client = 0;
-    std::int64_t at_us = 0;  // Unix time at which it was submitted
-    std::uint32_t bytes = 0;
-    std::uint32_t delivery = 0;  // the tap's own; 0 = none
-    std::uint8_t db = 0;
-    part is = part::notes;
-    bool settled = false;  // answered, or never will be
-    bool failed = false;   // once it is settled
+    const char* frame;
+    std::uint64_t client;
+    std::int64_t at_us;  // Unix time at which it was submitted
+    std::uint32_t bytes;
+    std::uint32_t delivery;  // the tap's own; 0 = none
+    std::uint8_t db;
+    part is;
+    bool settled;  // answered, or never will be
+    bool failed;   // once it is settled
 };
+static_assert(std::is_trivial_v<command_record>);
 
 using byte_block = std::shared_ptr<const char[]>;
 
+struct record_list {
+    std::unique_ptr<command_record[]> room;
+    std::size_t count = 0;
+
+    [[nodiscard]] command_record* begin() const { return room.get(); }
+    [[nodiscard]] command_record* end() const { return room.get() + count; }
+    [[nodiscard]] std::size_t size() const { return count; }
+    [[nodiscard]] bool empty() const { return count == 0; }
+    [[nodiscard]] command_record& operator[](std::size_t place) const { return room[place]; }
+};
+
 struct note_batch {
-    std::vector<command_record> records;
+    record_list records;
     std::string notes;
     std::vector<byte_block> pins;
     std::size_t pinned_bytes = 0;  // of blocks that no batch before held
@@ -52,23 +66,6 @@ struct note_batch {
     // What it holds in memory.
     [[nodiscard]] std::size_t weight() const {
         return records.size() * sizeof(command_record) + notes.size() + pinned_bytes;
-    }
-    void append(const wire_note& note) {
-        const std::size_t before = notes.size();
-        broker::append(notes, note);
-        count(notes.size() - before);
-    }
-    // Notes in the form in which wire_note's append writes them.
-    void append(std::string_view more) {
-        if (more.empty()) return;
-        notes.append(more);
-        count(more.size());
-    }
-
-private:
-    void count(std::size_t bytes) {
-        if (records.empty() || records.back().is != command_record::part::notes) records.emplace_back();
-        records.back().bytes += static_cast<std::uint32_t>(bytes);
     }
 };
 

@@ -49,6 +49,7 @@ public:
     // Some queue of the db is closed at times.
     [[nodiscard]] bool closes_queues(int db) const;
     [[nodiscard]] bool closed(int db, std::string_view key) const;
+    [[nodiscard]] std::uint64_t draining_dbs() const { return draining_dbs_; }
     [[nodiscard]] bool diverts_pushes(int db) const {
         return (draining_dbs_ >> static_cast<unsigned>(db) & 1U) != 0;
     }

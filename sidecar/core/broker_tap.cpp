@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t batch_bytes_max = std::size_t{1} << 20;
 constexpr std::size_t batch_records = 4096;
+constexpr std::size_t records_at_first = 1024;
 constexpr std::chrono::milliseconds batch_age_max{20};
 // Held back because upstream does not answer; beyond this the observer is told that it missed something.
 constexpr std::size_t held_bytes_max = std::size_t{8} << 20;
@@ -39,40 +40,63 @@ std::string_view take_text(std::string_view& from) {
 
 broker_tap::broker_tap(process_state& process) : process_(process) {}
 
-void broker_tap::record_slowly(upstream_queue& queue, sender by, broker::command_record::part is,
-                               std::uint32_t bytes, std::uint32_t delivery) {
-    if (open_.batch.records.size() == open_.batch.records.capacity()) grow();
-    broker::command_record what{
-        queue.bytes_end() - bytes, by.client, by.at_us, bytes, delivery, by.db, is, false, false};
-    keep_bytes(queue, what);
-    put(queue, what);
+void broker_tap::tell(const broker::wire_note& note) {
+    const std::size_t before = notes_.size();
+    broker::append(notes_, note);
+    count_notes(notes_.size() - before);
 }
 
-// Of a long frame a short copy is kept instead of its block.
+void broker_tap::tell_all(std::string_view notes) {
+    notes_.append(notes);
+    count_notes(notes.size());
+}
+
+// A record of notes counts all that come before the next command.
+void broker_tap::count_notes(std::size_t bytes) {
+    if (bytes == 0) return;
+    const bool behind_notes = records() > 0 && (next_ - 1)->is == broker::command_record::part::notes;
+    broker::command_record& what = behind_notes ? *(next_ - 1) : add_record();
+    what.bytes += static_cast<std::uint32_t>(bytes);
+}
+
+broker::command_record& broker_tap::add_record() {
+    if (next_ == room_end_) grow();
+    *next_ = {};
+    return *next_++;
+}
+
+void broker_tap::record_slowly(upstream_queue& queue, sender by, broker::command_record::part is,
+                               std::uint32_t bytes, std::uint32_t delivery) {
+    broker::command_record& what = add_record();
+    what = {queue.bytes_end() - bytes, by.client, by.at_us, bytes, delivery, by.db, is, false, false};
+    keep_bytes(queue, what);
+    issue_ticket(queue.back());
+}
+
 void broker_tap::keep_bytes(upstream_queue& queue, broker::command_record& what) {
-    auto& batch = open_.batch;
-    if (what.bytes > broker::whole_message_bytes_max) {
-        const std::string bytes = broker::shortened({what.frame, what.bytes});
-        const auto copy = std::make_shared_for_overwrite<char[]>(bytes.size());
-        std::memcpy(copy.get(), bytes.data(), bytes.size());
-        what.frame = copy.get();
-        what.bytes = static_cast<std::uint32_t>(bytes.size());
-        batch.pins.push_back(copy);
-        batch.pinned_bytes += bytes.size();
-        return;
-    }
+    if (what.bytes > broker::whole_message_bytes_max) return keep_copy(what);
     auto [block, capacity, is_new] = queue.keep_back_block();
     pinned_ = reinterpret_cast<std::uintptr_t>(block.get());
     pinned_room_ = capacity;
-    for (const auto& each : batch.pins)
+    for (const auto& each : pins_)
         if (each == block) return;
-    batch.pins.push_back(std::move(block));
-    if (is_new) batch.pinned_bytes += capacity;
+    pins_.push_back(std::move(block));
+    if (is_new) pinned_bytes_ += capacity;
+}
+
+// Of a long frame a short copy is kept instead of its block.
+void broker_tap::keep_copy(broker::command_record& what) {
+    const std::string bytes = broker::shortened({what.frame, what.bytes});
+    const auto copy = std::make_shared_for_overwrite<char[]>(bytes.size());
+    std::memcpy(copy.get(), bytes.data(), bytes.size());
+    what.frame = copy.get();
+    what.bytes = static_cast<std::uint32_t>(bytes.size());
+    pins_.push_back(copy);
+    pinned_bytes_ += bytes.size();
 }
 
 void broker_tap::record_reset(const sender& by) {
-    if (open_.batch.records.size() >= records_max) seal();
-    broker::command_record& what = open_.batch.records.emplace_back();
+    broker::command_record& what = add_record();
     what.frame = discard.data();
     what.bytes = discard.size();
     what.client = by.client;
@@ -100,13 +124,16 @@ std::uint32_t broker_tap::expect(std::string_view deliveries) {
 
 void broker_tap::deliver(broker::command_record& what, int db) {
     const std::uint32_t delivery = std::exchange(what.delivery, 0);
-    if ((delivery & delivers_frames) != 0) {
-        if (!what.failed)
-            deliver_frames(std::string_view(what.frame, what.bytes).substr(delivery & ~delivers_frames), db);
-        return;
-    }
+    if ((delivery & delivers_frames) == 0) return deliver_text(delivery, what.failed, db);
+    if (what.failed) return;
+    const std::uint32_t offset = delivery & ~delivers_frames;
+    const std::string_view frames(what.frame + offset, what.bytes - offset);
+    if (!begins_as_known(frames, db)) deliver_frames(frames, db);
+}
+
+void broker_tap::deliver_text(std::uint32_t delivery, bool failed, int db) {
     std::string& text = deliveries_[delivery - 1];
-    for (std::string_view rest = text; !what.failed && on_delivery && !rest.empty();) {
+    for (std::string_view rest = text; !failed && on_delivery && !rest.empty();) {
         const std::string_view hash = take_text(rest);
         on_delivery(db, hash, take_text(rest));
     }
@@ -118,10 +145,12 @@ void broker_tap::deliver(broker::command_record& what, int db) {
 
 // Without a copy that waits to be confirmed there is only the hash to be learnt, and that is the same as ever
 // when the frames begin as the ones before.
+bool broker_tap::begins_as_known(std::string_view frames, int db) const {
+    return known_hash_db_ == db && process_.hand_overs.empty() && frames.size() > known_hash_.size() &&
+           std::memcmp(frames.data(), known_hash_.data(), known_hash_.size()) == 0;
+}
+
 void broker_tap::deliver_frames(std::string_view frames, int db) {
-    if (!known_hash_.empty() && known_hash_.front() == static_cast<char>(db) && process_.hand_overs.empty() &&
-        frames.starts_with(std::string_view(known_hash_).substr(1)))
-        return;
     const char* const begin = frames.data();
     for (; !frames.empty(); frames.remove_prefix(scanned_.bytes)) {
         if (resp::command_scanner().scan(frames, resp::peer_trust::known, scanned_) !=
@@ -131,40 +160,74 @@ void broker_tap::deliver_frames(std::string_view frames, int db) {
         if (!broker::notes_delivery(args)) continue;
         if (on_delivery) on_delivery(db, args[1], args[2]);
         if (frames.data() != begin) continue;
-        known_hash_.assign(1, static_cast<char>(db));
-        known_hash_.append(begin, args[1].data() + args[1].size());
+        known_hash_db_ = db;
+        known_hash_.assign(begin, args[1].data() + args[1].size());
     }
 }
 
 void broker_tap::settle(std::uint32_t ticket, int db, bool good) {
     const auto behind = static_cast<std::uint16_t>(open_number_ - (ticket >> 16U));
     if (behind > sealed_.size()) return;  // of a batch that is forgotten
-    gathered& where = behind == 0 ? open_ : sealed_[sealed_.size() - behind];
-    if ((ticket & 0xFFFFU) > where.batch.records.size()) return;
-    broker::command_record& what = where.batch.records[(ticket & 0xFFFFU) - 1];
+    gathered* const where = behind == 0 ? nullptr : &sealed_[sealed_.size() - behind];
+    const std::size_t place = (ticket & 0xFFFFU) * ticket_unit / sizeof(broker::command_record);
+    if (place > (where == nullptr ? records() : where->batch.records.size())) return;
+    broker::command_record& what = (where == nullptr ? room_.get() : where->batch.records.begin())[place - 1];
     if (std::exchange(what.settled, true)) return;
     what.failed = !good;
-    --where.expected;
+    --(where == nullptr ? expected_ : where->expected);
     if (what.delivery != 0) deliver(what, db);
-    if (behind == 0 || where.expected > 0) return;
-    if (where.lost) where.batch = {};
-    if (&where == &sealed_.front()) hand_on();
+    if (where == nullptr || where->expected > 0) return;
+    if (where->lost) where->batch = {};
+    if (where == &sealed_.front()) hand_on();
 }
 
 void broker_tap::grow() {
-    if (open_.batch.records.size() >= records_max) seal();
-    open_.batch.records.reserve(std::max<std::size_t>(2 * open_.batch.records.size(), 32));
+    if (records() >= records_max) seal();
+    const std::size_t before = records();
+    const std::size_t wanted = before == 0 ? records_wanted_ : 2 * before;
+    make_room(std::clamp(wanted, records_at_first, records_max));
+}
+
+void broker_tap::make_room(std::size_t capacity) {
+    const std::size_t before = records();
+    auto larger = std::make_unique_for_overwrite<broker::command_record[]>(capacity);
+    std::copy_n(room_.get(), before, larger.get());
+    room_ = std::move(larger);
+    next_ = room_.get() + before;
+    room_end_ = room_.get() + capacity;
+    place_tickets();
+}
+
+// What was written, in memory of its size: many batches may be held. The next one is taken to be as large.
+broker::record_list broker_tap::take_records() {
+    const std::size_t count = records();
+    records_wanted_ = count + count / 4;
+    next_ = room_.get();
+    if (count < static_cast<std::size_t>(room_end_ - next_) / 2) {
+        broker::record_list copy{std::make_unique_for_overwrite<broker::command_record[]>(count), count};
+        std::copy_n(room_.get(), count, copy.begin());
+        return copy;
+    }
+    next_ = room_end_ = nullptr;
+    return {std::move(room_), count};
+}
+
+// The number stands above the 16 bits that count units.
+void broker_tap::place_tickets() {
+    ticket_base_ =
+        reinterpret_cast<std::uintptr_t>(room_.get()) - (std::uintptr_t{open_number_} << 16U) * ticket_unit;
 }
 
 void broker_tap::seal() {
-    sealed_bytes_ += open_.batch.weight();
-    // The next one is taken to be as large.
-    const std::size_t records = open_.batch.records.size();
-    const std::size_t note_bytes = std::min(open_.batch.notes.size(), batch_bytes_max);
-    sealed_.push_back(std::exchange(open_, {}));
-    open_.batch.records.reserve(std::max<std::size_t>(records + records / 4, 32));
-    open_.batch.notes.reserve(note_bytes + note_bytes / 4);
+    sealed_bytes_ += weight();
+    const std::size_t note_bytes = std::min(notes_.size(), batch_bytes_max);
+    gathered& last = sealed_.emplace_back();
+    last.batch = {take_records(), std::exchange(notes_, {}), std::exchange(pins_, {}),
+                  std::exchange(pinned_bytes_, 0)};
+    last.expected = std::exchange(expected_, 0);
+    notes_.reserve(note_bytes + note_bytes / 4);
     ++open_number_;
+    place_tickets();
     pinned_room_ = 0;
     empty_before_ = true;
     hand_on();
@@ -197,13 +260,13 @@ void broker_tap::drop_all() {
 }
 
 void broker_tap::finish_turn(time_point now) {
-    if (open_.batch.empty()) return;
+    if (records() == 0) return;
     if (std::exchange(empty_before_, false)) opened_at_ = now;
-    if (open_.batch.weight() >= batch_bytes_max || open_.batch.records.size() >= batch_records) seal();
+    if (weight() >= batch_bytes_max || records() >= batch_records) seal();
 }
 
 void broker_tap::on_time(time_point now) {
-    if (!open_.batch.empty() && now - opened_at_ >= batch_age_max) seal();
+    if (records() > 0 && now - opened_at_ >= batch_age_max) seal();
 }
 
 }  // namespace sidecar

@@ -7,12 +7,14 @@
 //   record() ─→ open ── age or size ──→ sealed ── all answered ──→ process.broker_notes
 //      └─ a ticket, in the entry ─→ answered() or failed()
 //
-// A ticket is the batch's number (16 bits) and the record's place in it, counted from 1: what a command costs
-// here is one record written and one counter, no queue of its own.
+// A ticket is the batch's number (16 bits) and where the record ends in it, in units of eight bytes: what a
+// command costs here is one record written and one counter, no queue of its own. Of what passes on the hot
+// path only what is new or rare leaves these inlined few lines.
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,8 +33,8 @@ class broker_tap {
 public:
     explicit broker_tap(process_state& process);
 
-    void tell(const broker::wire_note& note) { open_.batch.append(note); }
-    void tell_all(std::string_view notes) { open_.batch.append(notes); }
+    void tell(const broker::wire_note& note);
+    void tell_all(std::string_view notes);  // as wire_note's append writes them
 
     // Who sends what is recorded, and when.
     struct sender {
@@ -42,16 +44,16 @@ public:
     };
     // What was submitted to the queue last: the command, or `bytes` of a transaction up to its EXEC
     // (part::whole), kept together. Its entry is given a ticket.
-    void record(upstream_queue& queue, const sender& by, broker::command_record::part is, std::uint32_t bytes,
-                std::uint32_t delivery = 0) {
+    [[gnu::always_inline]] void record(upstream_queue& queue, const sender& by,
+                                       broker::command_record::part is, std::uint32_t bytes,
+                                       std::uint32_t delivery = 0) {
         const char* const frame = queue.bytes_end() - bytes;
-        auto& records = open_.batch.records;
         // Whether it lies in the block that was pinned last, in one comparison.
         const bool pinned = reinterpret_cast<std::uintptr_t>(frame) - pinned_ < pinned_room_;
-        if (!pinned || bytes > broker::whole_message_bytes_max || records.size() == records.capacity())
-            [[unlikely]]
+        if (!pinned || bytes > broker::whole_message_bytes_max || next_ == room_end_) [[unlikely]]
             return record_slowly(queue, by, is, bytes, delivery);
-        put(queue, {frame, by.client, by.at_us, bytes, delivery, by.db, is, false, false});
+        *next_++ = {frame, by.client, by.at_us, bytes, delivery, by.db, is, false, false};
+        issue_ticket(queue.back());
     }
     // What ends a client's transaction without going upstream.
     void record_reset(const sender& by);
@@ -66,10 +68,10 @@ public:
     void answered(std::uint32_t ticket, int db, std::string_view reply) {
         const bool good = is_good(reply);
         if (ticket >> 16U == open_number_ && good) [[likely]] {
-            broker::command_record& what = open_.batch.records[(ticket & 0xFFFFU) - 1];
+            broker::command_record& what = *record_of(ticket);
             if (!what.settled) [[likely]] {
                 what.settled = true;
-                --open_.expected;
+                --expected_;
                 if (what.delivery != 0) deliver(what, db);
                 return;
             }
@@ -92,14 +94,27 @@ private:
         bool lost = false;         // not told any more
     };
 
-    // There is room for it.
-    void put(upstream_queue& queue, const broker::command_record& what) {
-        auto& records = open_.batch.records;
-        if (records.size() == records.capacity()) __builtin_unreachable();
-        records.push_back(what);
-        ++open_.expected;
-        queue.back().note = std::uint32_t{open_number_} << 16U | static_cast<std::uint32_t>(records.size());
+    // For the record written last.
+    void issue_ticket(upstream_entry& entry) {
+        ++expected_;
+        const auto end = reinterpret_cast<std::uintptr_t>(next_);
+        entry.note = static_cast<std::uint32_t>((end - ticket_base_) / ticket_unit);
     }
+    [[nodiscard]] std::size_t records() const { return static_cast<std::size_t>(next_ - room_.get()); }
+    [[nodiscard]] std::size_t weight() const {
+        return records() * sizeof(broker::command_record) + notes_.size() + pinned_bytes_;
+    }
+    // A ticket of the open batch.
+    [[nodiscard]] broker::command_record* record_of(std::uint32_t ticket) const {
+        return reinterpret_cast<broker::command_record*>(ticket_base_ +
+                                                         std::uintptr_t{ticket} * ticket_unit) -
+               1;
+    }
+    void place_tickets();
+    void make_room(std::size_t capacity);
+    broker::record_list take_records();
+    broker::command_record& add_record();
+    void count_notes(std::size_t bytes);
     void record_slowly(upstream_queue& queue, sender by, broker::command_record::part is, std::uint32_t bytes,
                        std::uint32_t delivery);
     void settle(std::uint32_t ticket, int db, bool good);
@@ -109,26 +124,41 @@ private:
     }
     void grow();
     void deliver(broker::command_record& what, int db);
+    void deliver_text(std::uint32_t delivery, bool failed, int db);
+    [[nodiscard]] bool begins_as_known(std::string_view frames, int db) const;
     void deliver_frames(std::string_view frames, int db);
     void keep_bytes(upstream_queue& queue, broker::command_record& what);
+    void keep_copy(broker::command_record& what);
     void seal();
     void hand_on();
     void drop_all();
 
-    static constexpr std::size_t records_max = 16'384;
+    static constexpr std::size_t ticket_unit = 8;
+    static_assert(sizeof(broker::command_record) % ticket_unit == 0);
+    static constexpr std::size_t records_max = 0xFFFFU * ticket_unit / sizeof(broker::command_record);
     static constexpr std::uint32_t delivers_frames = 1U << 31U;
 
     process_state& process_;
-    gathered open_;
-    std::uint16_t open_number_ = 0;  // wraps; never are so many batches held
-    std::uintptr_t pinned_ = 0;      // the block pinned last
+    // The open batch. Its records are written here and copied when it is sealed.
+    std::unique_ptr<broker::command_record[]> room_;
+    broker::command_record* next_ = nullptr;
+    broker::command_record* room_end_ = nullptr;
+    std::size_t records_wanted_ = 0;
+    std::size_t expected_ = 0;
+    std::string notes_;
+    std::vector<broker::byte_block> pins_;
+    std::size_t pinned_bytes_ = 0;
+    std::uint16_t open_number_ = 0;   // wraps; never are so many batches held
+    std::uintptr_t ticket_base_ = 0;  // so much before the open batch's records as its number says
+    std::uintptr_t pinned_ = 0;       // the block pinned last
     std::size_t pinned_room_ = 0;
     time_point opened_at_{};
     bool empty_before_ = true;
     std::deque<gathered> sealed_;
     std::size_t sealed_bytes_ = 0;
     resp::scanned_command scanned_;
-    std::string known_hash_;               // db and beginning of the frame that noted a delivery last
+    int known_hash_db_ = -1;
+    std::string known_hash_;  // beginning of the frame that noted a delivery last, up to its hash
     std::vector<std::string> deliveries_;  // by their number - 1; empty ones are free
     std::vector<std::uint32_t> free_deliveries_;
     std::uint64_t dropped_ = 0;  // batches

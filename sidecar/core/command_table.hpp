@@ -100,7 +100,11 @@ inline constexpr std::uint32_t unjudged = 1U << 12;  // the policy never refuses
 inline constexpr std::uint32_t guarded = 1U
                                          << 13;  // channels_redis may have sent it, on a db that is guarded
 inline constexpr std::uint32_t watched = 1U << 14;  // it may tell something of a broker's traffic
-inline constexpr std::uint32_t marks = plain | unjudged | guarded | watched;  // not Redis's: set by the shard
+// Outside of a transaction it is written down for the observer as it stands, and nothing else is done about
+// it.
+inline constexpr std::uint32_t recorded = 1U << 15;
+// Not Redis's: set by the shard.
+inline constexpr std::uint32_t marks = plain | unjudged | guarded | watched | recorded;
 }  // namespace command_flag
 
 struct command_spec {

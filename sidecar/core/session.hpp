@@ -303,14 +303,13 @@ private:
     bool pop_again(const upstream_entry& entry, extra& x);
     [[nodiscard]] std::string diverted(const command& c);
     void observe(link& target, const command_spec& spec, args_view args) {
-        if (tx_ == nullptr && broker::tells_itself(spec.traffic) &&
-            spec.traffic != broker::traffic::take_note)
+        if (tx_ == nullptr && spec.has(command_flag::recorded))
             return record(target, broker::command_record::part::alone, target.queue().back().bytes);
         observe_special(target, spec, args);
     }
     void observe_special(link& target, const command_spec& spec, args_view args);
-    void record(link& target, broker::command_record::part is, std::uint32_t bytes,
-                std::uint32_t delivery = 0) {
+    [[gnu::always_inline]] void record(link& target, broker::command_record::part is, std::uint32_t bytes,
+                                       std::uint32_t delivery = 0) {
         if (!announced_) [[unlikely]]
             announce();
         shard_.tap.record(target.queue(), {id_, shard_.unix_time_us(), database_}, is, bytes, delivery);

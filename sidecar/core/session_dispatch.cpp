@@ -35,11 +35,15 @@ bool session::forward_plain(const resp::scanned_command& scanned, std::string_vi
     const command_spec* spec =
         scanned.is_inline || scanned.args[0].empty() ? nullptr : shard_.commands.find_framed(scanned.args[0]);
     if (spec == nullptr || !spec->has(command_flag::plain)) return false;
-    bool is_observed = false;
+    enum class told : std::uint8_t { no, as_it_stands, yes } is_told = told::no;
     if (spec->has(command_flag::guarded | command_flag::watched)) {
         if (spec->has(command_flag::guarded) && shard_.guards(database_)) return false;
-        is_observed = observed(*spec);
-        if (is_observed && must_steer(*spec)) return false;
+        if (spec->has(command_flag::recorded) && announced_ && shard_.records_plainly(database_)) {
+            is_told = told::as_it_stands;
+        } else if (observed(*spec)) {
+            if (must_steer(*spec)) return false;
+            is_told = told::yes;
+        }
     }
     upstream_entry entry;
     entry.owner = this;
@@ -52,7 +56,14 @@ bool session::forward_plain(const resp::scanned_command& scanned, std::string_vi
     unanswered_bytes_ += frame.size();
     ++shard_.stats.of(database_, spec->index).calls;
     link_->submit(entry, frame);
-    if (is_observed) observe(*link_, *spec, scanned.args);
+    if (is_told == told::no) [[likely]] {
+        // Most commands tell nothing.
+    } else if (is_told == told::as_it_stands) {
+        shard_.tap.record(link_->queue(), {id_, shard_.unix_time_us(), database_},
+                          broker::command_record::part::alone, static_cast<std::uint32_t>(frame.size()));
+    } else if (is_told == told::yes) {
+        observe(*link_, *spec, scanned.args);
+    }
     waiting_for_ = stall::none;
     last_command_at_ = shard_.now();
     last_command_ = spec;

@@ -113,10 +113,12 @@ bool session::find_whole_transaction(whole_transaction& found) {
             found.is_observed |= p.is_observed;
             if (c.spec->traffic == broker::traffic::take_note && found.delivers_at == std::string_view::npos)
                 found.delivers_at = window_.size() - rest.size() - found.parts.front().bytes.size();
-            std::string other = diverts ? diverted(c) : std::string();
-            if (!other.empty()) {
-                p.is_observed = false;
-                p.bytes = found.diverted.emplace_back(std::move(other));
+            if (diverts) {
+                std::string other = diverted(c);
+                if (!other.empty()) {
+                    p.is_observed = false;
+                    p.bytes = found.diverted.emplace_back(std::move(other));
+                }
             }
         }
         found.parts.push_back(p);

@@ -103,6 +103,8 @@ void shard_core::classify_commands() {
     commands.mark([&](const command_spec& spec) {
         std::uint32_t special = is_layers_command(spec.name) ? command_flag::guarded : 0U;
         if (spec.traffic != broker::traffic::none) special |= command_flag::watched;
+        if (broker::tells_itself(spec.traffic) && spec.traffic != broker::traffic::take_note)
+            special |= command_flag::recorded;
         if (rules.must_check(spec)) return special;
         const bool plain =
             spec.id == verb::other && !spec.has(command_flag::blocking | command_flag::container);

@@ -166,6 +166,10 @@ public:
     void wake_receivers(int db, const std::string& key);
 
     // --- brokers
+    // It watches the db, and nothing pushed there has to go elsewhere.
+    [[nodiscard]] bool records_plainly(int db) const {
+        return ((watched_dbs_ & ~gate.draining_dbs()) >> static_cast<unsigned>(db) & 1U) != 0;
+    }
     [[nodiscard]] bool watches(int db) const { return (watched_dbs_ >> static_cast<unsigned>(db) & 1U) != 0; }
 
     void set_delivery_rules(std::shared_ptr<const broker::delivery_rules> rules);

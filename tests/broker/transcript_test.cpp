@@ -1,6 +1,8 @@
 #include "broker/transcript.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <initializer_list>
 #include <list>
 #include <string>
@@ -16,6 +18,7 @@ namespace {
 // A batch being written, and what is read of it. Frames outlive it here.
 struct wire {
     note_batch batch;
+    std::deque<command_record> records;
     std::list<std::string> frames;
     transcript reader;
     std::vector<std::string> told;
@@ -26,17 +29,23 @@ struct wire {
     command_record& sent_bytes(std::uint64_t client, part is, std::string frame) {
         frames.push_back(std::move(frame));
         const std::string& kept = frames.back();
-        batch.records.push_back(
+        records.push_back(
             {kept.data(), client, 11, static_cast<std::uint32_t>(kept.size()), 0, 2, is, true, false});
-        return batch.records.back();
+        return records.back();
     }
     void note(wire_kind kind, std::uint64_t client) {
         wire_note n;
         n.kind = kind;
         n.client = client;
-        batch.append(n);
+        records.push_back({});
+        const std::size_t before = batch.notes.size();
+        append(batch.notes, n);
+        records.back().bytes = static_cast<std::uint32_t>(batch.notes.size() - before);
     }
     std::vector<std::string> read() {
+        batch.records = {std::make_unique<command_record[]>(records.size()), records.size()};
+        std::copy(records.begin(), records.end(), batch.records.begin());
+        records.clear();
         reader.read(batch, [this](const wire_note& n) {
             told.push_back(std::to_string(static_cast<int>(n.kind)) + " " + std::string(n.key) + " " +
                            std::string(n.text.substr(0, 8)) + " " + std::to_string(n.size));

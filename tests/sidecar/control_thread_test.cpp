@@ -13,7 +13,8 @@ constexpr std::chrono::seconds patience{10};
 
 broker::note_batch batch_of(std::string_view notes) {
     broker::note_batch batch;
-    batch.append(notes);
+    batch.records = {std::make_unique<broker::command_record[]>(1), 1};
+    batch.notes = notes;
     return batch;
 }
 
