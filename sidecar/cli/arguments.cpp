@@ -9,7 +9,7 @@ namespace {
 
 using options_of_command = std::vector<const option_spec*>;
 
-options_of_command all_options(const command_spec& command, std::span<const option_spec> common) {
+options_of_command all_options(const cli_command& command, std::span<const option_spec> common) {
     options_of_command all;
     for (const option_spec& option : command.options) all.push_back(&option);
     for (const option_spec& option : common) all.push_back(&option);
@@ -57,7 +57,7 @@ std::vector<std::string> invocation::values(std::string_view option) const {
     return found == options_.end() ? std::vector<std::string>() : found->second;
 }
 
-std::variant<invocation, std::string> invocation::parse(const command_spec& command,
+std::variant<invocation, std::string> invocation::parse(const cli_command& command,
                                                         std::span<const option_spec> common,
                                                         std::span<const std::string> args) {
     const options_of_command known = all_options(command, common);
@@ -95,7 +95,7 @@ std::variant<invocation, std::string> invocation::parse(const command_spec& comm
     return made;
 }
 
-std::string help_of(const command_spec& command, std::span<const option_spec> common) {
+std::string help_of(const cli_command& command, std::span<const option_spec> common) {
     std::string text = "Usage: sidecar " + std::string(command.name);
     if (!command.usage.empty()) text += " " + std::string(command.usage);
     text += " [OPTION]...\n\n" + std::string(command.summary) + ".\n";

@@ -30,7 +30,7 @@ struct word_spec {
 
 class invocation;
 
-struct command_spec {
+struct cli_command {
     std::string_view name;
     std::string_view summary;
     std::vector<word_spec> words;  // the last stands for all that follow
@@ -52,7 +52,7 @@ public:
     [[nodiscard]] std::optional<std::string> value(std::string_view option) const;
     [[nodiscard]] std::vector<std::string> values(std::string_view option) const;
     // The text is what is wrong with `args`.
-    [[nodiscard]] static std::variant<invocation, std::string> parse(const command_spec& command,
+    [[nodiscard]] static std::variant<invocation, std::string> parse(const cli_command& command,
                                                                      std::span<const option_spec> common,
                                                                      std::span<const std::string> args);
 
@@ -61,6 +61,6 @@ private:
     std::map<std::string, std::vector<std::string>, std::less<>> options_;
 };
 
-[[nodiscard]] std::string help_of(const command_spec& command, std::span<const option_spec> common);
+[[nodiscard]] std::string help_of(const cli_command& command, std::span<const option_spec> common);
 
 }  // namespace sidecar

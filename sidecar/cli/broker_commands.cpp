@@ -145,7 +145,7 @@ int show(const invocation& call, const fetch_function& fetch, const view_functio
     return exit_status::good;
 }
 
-int run_broker_command(const command_spec& command, const std::vector<std::string>& args) {
+int run_broker_command(const cli_command& command, const std::vector<std::string>& args) {
     const auto complain = [&](const std::string& line, int status) {
         if (!line.empty())
             std::fprintf(stderr, "sidecar %s: %s\n", std::string(command.name).c_str(), line.c_str());

@@ -15,11 +15,11 @@
 
 namespace sidecar {
 
-[[nodiscard]] std::span<const command_spec> broker_commands();
+[[nodiscard]] std::span<const cli_command> broker_commands();
 [[nodiscard]] std::span<const option_spec> common_options();  // --url, --token, …
 
 // Parses, runs, says on stderr what went wrong; the exit status. Ctrl-C ends it quietly.
-[[nodiscard]] int run_broker_command(const command_spec& command, const std::vector<std::string>& args);
+[[nodiscard]] int run_broker_command(const cli_command& command, const std::vector<std::string>& args);
 
 // The script that teaches a shell the commands; fails for a shell that is neither bash nor zsh.
 int run_completion(const invocation& call);

@@ -72,8 +72,8 @@ std::span<const option_spec> common_options() {
     return options;
 }
 
-std::span<const command_spec> broker_commands() {
-    static const std::vector<command_spec> commands{
+std::span<const cli_command> broker_commands() {
+    static const std::vector<cli_command> commands{
         {"queues",
          "Queues with their depth, age, rates and consumers",
          {{"QUEUE", word_kind::queue}},

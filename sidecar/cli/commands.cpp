@@ -75,7 +75,7 @@ std::string help() {
         "Usage: sidecar COMMAND [--flag VALUE]...\n\n";
     for (const subcommand& command : subcommands) text += line_of(command.name, command.summary);
     text += "\nCelery's queues, through the HTTP API of a running sidecar (--url):\n\n";
-    for (const command_spec& command : broker_commands()) text += line_of(command.name, command.summary);
+    for (const cli_command& command : broker_commands()) text += line_of(command.name, command.summary);
     return text + "\n  --help    this text; sidecar COMMAND --help tells more\n  --version  the version\n";
 }
 
@@ -87,7 +87,7 @@ int run_command(const std::vector<std::string>& args) {
     if (name == "--help" || name == "-h" || name == "help") return print(help());
     if (name == "--version" || name == "version") return print("sidecar " SIDECAR_VERSION "\n");
     const arguments rest(args.begin() + 1, args.end());
-    for (const command_spec& command : broker_commands())
+    for (const cli_command& command : broker_commands())
         if (command.name == name) return run_broker_command(command, rest);
     const auto found = std::find_if(subcommands.begin(), subcommands.end(),
                                     [&](const subcommand& c) { return c.name == name; });

@@ -136,7 +136,7 @@ std::string_view name_of(word_kind kind) {
     return "any";
 }
 
-std::string options_text(const command_spec& command) {
+std::string options_text(const cli_command& command) {
     std::string text;
     for (const option_spec& option : command.options) text += std::string(option.name) + " ";
     for (const option_spec& option : common_options()) text += std::string(option.name) + " ";
@@ -144,14 +144,14 @@ std::string options_text(const command_spec& command) {
     return text;
 }
 
-std::string words_text(const command_spec& command) {
+std::string words_text(const cli_command& command) {
     std::string text;
     for (const word_spec& word : command.words) text += std::string(name_of(word.kind)) + " ";
     return text;
 }
 
 // Options whose value can be offered, and what it is; those with another value take no word's place either.
-std::string values_text(const command_spec& command) {
+std::string values_text(const cli_command& command) {
     std::string text;
     const auto add = [&](const option_spec& option) {
         if (!option.value.empty() && !option.value.starts_with('['))
@@ -164,7 +164,7 @@ std::string values_text(const command_spec& command) {
 
 std::string cases_text() {
     std::string text;
-    for (const command_spec& command : broker_commands())
+    for (const cli_command& command : broker_commands())
         text += "        " + std::string(command.name) + ")\n            options='" + options_text(command) +
                 "'\n            kinds='" + words_text(command) + "'\n            values='" +
                 values_text(command) + "' ;;\n";
@@ -178,14 +178,14 @@ std::string replaced(std::string text, std::string_view mark, const std::string&
 
 std::string bash_script() {
     std::string names = "serve check";
-    for (const command_spec& command : broker_commands()) names += " " + std::string(command.name);
+    for (const cli_command& command : broker_commands()) names += " " + std::string(command.name);
     return replaced(replaced(std::string(bash_head), "@COMMANDS@", names), "@CASES@", cases_text()) +
            std::string(bash_tail);
 }
 
 std::string zsh_script() {
     std::string described = "        'serve:serve Redis clients'\n        'check:test every db end to end'\n";
-    for (const command_spec& command : broker_commands()) {
+    for (const cli_command& command : broker_commands()) {
         std::string summary;
         for (const char letter : command.summary)
             summary += letter == '\''  ? std::string("'\\''")

@@ -106,8 +106,8 @@ private:
     }
     // A ticket of the open batch.
     [[nodiscard]] broker::command_record* record_of(std::uint32_t ticket) const {
-        return reinterpret_cast<broker::command_record*>(ticket_base_ +
-                                                         std::uintptr_t{ticket} * ticket_unit) -
+        char* const records_begin = reinterpret_cast<char*>(room_.get());
+        return reinterpret_cast<broker::command_record*>(records_begin + (ticket & 0xFFFFU) * ticket_unit) -
                1;
     }
     void place_tickets();

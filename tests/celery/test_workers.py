@@ -38,10 +38,14 @@ def test_remote_control_does_what_inspect_then_shows(environment, clients, worke
 
     assert tell(site, worker.node, "ping")["replies"] == {worker.node: {"ok": "pong"}}
     tell(site, worker.node, "add-consumer", queue="extra")
-    names = {queue["name"] for queue in inspect("active_queues")[worker.node]}
-    assert names == {"celery", "extra"}
+
+    def consumed():
+        return {queue["name"] for queue in inspect("active_queues")[worker.node]}
+
+    # The worker answers before it has done it.
+    eventually(lambda: consumed() == {"celery", "extra"}, 20)
     tell(site, worker.node, "cancel-consumer", queue="extra")
-    assert [queue["name"] for queue in inspect("active_queues")[worker.node]] == ["celery"]
+    eventually(lambda: consumed() == {"celery"}, 20)
     tell(site, worker.node, "pool-grow", n=2)
     eventually(lambda: len(inspect("stats")[worker.node]["pool"]["processes"]) == 3, 20)
     tell(site, worker.node, "pool-shrink", n=1)

@@ -11,8 +11,8 @@ namespace {
 
 const std::vector<option_spec> common{{"--json", "", "", 'j'}, {"--help", "", "", 'h'}};
 
-command_spec command() {
-    command_spec made;
+cli_command command() {
+    cli_command made;
     made.name = "peek";
     made.words = {{"QUEUE"}, {"TAG"}};
     made.words_min = 1;
@@ -67,7 +67,7 @@ TEST_CASE("arguments: what is wrong is named", "[cli][arguments]") {
 
 TEST_CASE("arguments: every command of the broker says what it takes", "[cli][arguments]") {
     std::set<std::string_view> names;
-    for (const command_spec& one : broker_commands()) {
+    for (const cli_command& one : broker_commands()) {
         INFO(one.name);
         CHECK(names.insert(one.name).second);
         CHECK(one.run != nullptr);
