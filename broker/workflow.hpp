@@ -16,8 +16,6 @@
 namespace broker {
 
 // A signature: a task that is to be sent later.
-// Its move may throw, and is not said to be noexcept; of a type that holds itself clang-tidy believes it.
-// NOLINTNEXTLINE(bugprone-exception-escape)
 struct signature {
     std::string task;
     std::string id;
