@@ -381,7 +381,7 @@ constexpr command_row rows[] = {
     {"client|setinfo", 4, connection, 0, 0, 0},
     {"client|no-touch", 3, connection, 0, 0, 0},
     {"sidecar", -1, local | connection, 0, 0, 0},
-    {"ch.hello", -3, pubsub, 0, 0, 0},
+    {"ch.hello", -3, write | pubsub, 0, 0, 0},  // it takes the process's messages here
     {"ch.send", -3, write, 0, 0, 0},
     {"ch.recv", -2, write, 0, 0, 0},
     {"ch.ack", -3, write, 0, 0, 0},

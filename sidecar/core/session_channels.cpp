@@ -130,7 +130,7 @@ session::step session::channel_command(const command& c) {
     std::string_view error;
     if (const auto* wrong = std::get_if<native::mistake>(&asked)) {
         error = wrong->error;
-    } else if (needs_hello && seat_ == nullptr) {
+    } else if (needs_hello && (seat_ == nullptr || seat_->agreed->layer.database != database_)) {
         error = "NOHELLO say CH.HELLO first";
     }
     if (!error.empty()) {

@@ -249,6 +249,7 @@ session::step session::run_reset() {
     watching_ = tracking_ = streaming_ = false;
     if (lease_ != nullptr) end_lease(false);
     unsubscribe_all();
+    leave_layer();
     if (protocol_ != 2) {
         protocol_ = 2;
         link_ = nullptr;

@@ -180,6 +180,50 @@ def test_hello_comes_first_and_the_layer_has_its_db(connect):
     assert "not allowed in transactions" in refused(client, "CH.HELLO", "asgi", "specific.a")
 
 
+def test_a_reset_leaves_the_layer(connect):
+    receiver, sender = connect("specific.a"), connect("specific.b")
+    assert sender.execute_command("CH.SEND", "specific.a!1", b"x") == 1
+    receiver.execute_command("RESET")
+    receiver.execute_command("SELECT", 1)
+    assert refused(receiver, "CH.RECV", "specific.a").startswith("NOHELLO")
+    assert connect("specific.a").execute_command("CH.RECV", "specific.a") == [[1, b"specific.a!1", b"x"]]
+
+
+def test_a_layer_ends_with_its_db_until_the_client_is_back(sites):
+    site = sites("--channels-dbs", "1,3", "--policy", "open")
+    with contextlib.closing(redis.Redis.from_url(site.url(), single_connection_client=True)) as client:
+        client.execute_command("CH.HELLO", "two", "specific.a")
+        client.execute_command("SELECT", 3)
+        assert refused(client, "CH.SEND", "specific.a!1", b"x").startswith("NOHELLO")
+        client.execute_command("SELECT", 0)
+        assert "not on db 0" in refused(client, "CH.SEND", "specific.a!1", b"x")
+        client.execute_command("SELECT", 1)
+        assert client.execute_command("CH.SEND", "specific.a!1", b"x") == 1
+
+
+def test_who_may_only_read_takes_no_process_over(sites, tmp_path):
+    users = tmp_path / "users.toml"
+    users.write_text('[users.service]\npassword = "s"\n[users.viewer]\npassword = "v"\nreadonly = true\n')
+    site = sites("--config", str(users))
+    url = site.url().replace("redis://", "redis://{}@")
+    with (
+        contextlib.closing(
+            redis.Redis.from_url(url.format("service:s"), single_connection_client=True)
+        ) as service,
+        contextlib.closing(
+            redis.Redis.from_url(url.format("viewer:v"), single_connection_client=True)
+        ) as viewer,
+    ):
+        service.execute_command("CH.HELLO", "read", "specific.a")
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            viewer.execute_command("CH.HELLO", "read", "specific.a")
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            viewer.execute_command("CH.SEND", "specific.a!1", b"x")
+        assert viewer.execute_command("CH.INFO")
+        assert service.execute_command("CH.SEND", "specific.a!1", b"x") == 1
+        assert service.execute_command("CH.RECV", "specific.a") == [[1, b"specific.a!1", b"x"]]
+
+
 def test_a_flush_empties_the_layer(connect):
     a = connect("specific.a")
     a.execute_command("CH.GADD", "g", "specific.a!1")
