@@ -75,9 +75,9 @@ std::optional<std::int64_t> time_of(std::string_view text) {
     return text.empty() ? std::nullopt : parse_iso_time_us(text);
 }
 
-void read_head_only(decoded_message& message, std::string_view element) {
-    const auto tail = element.substr(element.size() - std::min(element.size(), glance_tail_bytes));
-    auto glanced = glance(tail, element.size());
+void read_head_only(decoded_message& message, std::string_view end) {
+    const auto tail = end.substr(end.size() - std::min(end.size(), glance_tail_bytes));
+    auto glanced = glance(tail, message.size_bytes);
     if (!glanced) {
         message.undecoded = "not a kombu message, or its end tells nothing";
         return;
@@ -144,6 +144,15 @@ decoded_message decode(std::string_view element, const decode_limits& limits) {
     } else {
         message.undecoded = "not a kombu message";
     }
+    message.eta_us = time_of(message.head.eta);
+    message.expires_us = time_of(message.head.expires);
+    return message;
+}
+
+decoded_message decode_end(std::string_view end, std::uint64_t size) {
+    decoded_message message;
+    message.size_bytes = size;
+    read_head_only(message, end);
     message.eta_us = time_of(message.head.eta);
     message.expires_us = time_of(message.head.expires);
     return message;

@@ -56,6 +56,9 @@ struct decoded_message {
 // An element of a list, or the message of a value of `unacked`.
 [[nodiscard]] decoded_message decode(std::string_view element, const decode_limits& limits = {});
 
+// One of `size` bytes of which only the end is at hand.
+[[nodiscard]] decoded_message decode_end(std::string_view end, std::uint64_t size);
+
 // A task of protocol 1 names itself in its body, which is opened for that, whole: its head is then complete.
 // Any other message's stays as it is, and so does one that limits forbid to open.
 void complete_head(message_head& head, std::string_view element, const decode_limits& limits);

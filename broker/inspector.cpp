@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/glance.hpp"
+#include "broker/list_weight.hpp"
 #include "resp/number.hpp"
 
 namespace broker {
@@ -14,10 +15,9 @@ constexpr std::int64_t window_max = 256;
 constexpr std::size_t small_window_bytes = 128U << 10;
 constexpr std::int64_t near_end_max = 400;  // looked through for a tag nobody remembers
 
-std::size_t bytes_of(const std::vector<std::string>& elements) {
-    std::size_t bytes = 0;
-    for (const auto& element : elements) bytes += element.size();
-    return bytes;
+void keep_end(listed_message& message) {
+    if (message.size <= large_element_bytes) return;
+    message.element = message.element.substr(message.element.size() - glance_tail_bytes);
 }
 
 std::int64_t next_window(std::int64_t window, std::size_t bytes) {
@@ -74,29 +74,51 @@ std::vector<std::vector<std::uint64_t>> inspector::depths(const broker_layout& l
     return depths;
 }
 
-std::optional<std::vector<std::string>> inspector::range(const std::string& key, list_end from,
-                                                         std::int64_t first, std::int64_t count,
-                                                         std::string& error) {
-    const std::int64_t last = first + count - 1;
-    resp::value reply =
-        from == list_end::left
-            ? redis_.call({"LRANGE", key, std::to_string(first - 1), std::to_string(last - 1)})
-            : redis_.call({"LRANGE", key, std::to_string(-last), std::to_string(-first)});
-    if (is_error(reply)) {
-        error = reply.text;
-        return std::nullopt;
+std::int64_t inspector::at_once(const std::string& key) {
+    if (weighed_key_ != key) at_once_ = elements_at_once(redis_, key);
+    weighed_key_ = key;
+    return at_once_;
+}
+
+std::optional<inspector::read_part> inspector::range(const std::string& key, list_end from,
+                                                     std::int64_t first, std::int64_t count,
+                                                     std::string& error) {
+    read_part read;
+    while (count > 0 && !read.over && read.bytes < limits_.page_bytes_max) {
+        const std::int64_t width = std::min(count, at_once(key));
+        const std::int64_t last = first + width - 1;
+        resp::value reply =
+            from == list_end::left
+                ? redis_.call({"LRANGE", key, std::to_string(first - 1), std::to_string(last - 1)})
+                : redis_.call({"LRANGE", key, std::to_string(-last), std::to_string(-first)});
+        if (is_error(reply)) {
+            error = reply.text;
+            return std::nullopt;
+        }
+        if (from == list_end::right) std::reverse(reply.items.begin(), reply.items.end());
+        for (auto& item : reply.items) {
+            read.bytes += item.text.size();
+            read.elements.push_back(std::move(item.text));
+        }
+        read.over = static_cast<std::int64_t>(reply.items.size()) < width;
+        first += width;
+        count -= width;
     }
-    std::vector<std::string> elements;
-    elements.reserve(reply.items.size());
-    for (auto& item : reply.items) elements.push_back(std::move(item.text));
-    if (from == list_end::right) std::reverse(elements.begin(), elements.end());
-    return elements;
+    return read;
+}
+
+std::vector<std::string> inspector::next_elements(const std::string& key, std::int64_t count) {
+    weighed_key_.clear();
+    std::string error;
+    auto read = range(key, list_end::right, 1, count, error);
+    return read ? std::move(read->elements) : std::vector<std::string>();
 }
 
 listed_message inspector::listed(const broker_layout& layout, std::string element, const std::string& queue,
                                  int step, std::int64_t position) {
     listed_message message;
     message.tag = tag_of(element);
+    message.size = element.size();
     message.element = std::move(element);
     message.key = layout.list_key(queue, step);
     message.queue = queue;
@@ -113,15 +135,21 @@ std::optional<std::int64_t> inspector::refind(const std::string& key, list_end f
     std::string error;
     std::int64_t near = position;  // [near, far] has been looked at
     std::int64_t far = position - 1;
-    for (std::int64_t width = 32; far - near + 1 < limits_.refind_max; width *= 2) {
+    reading left{limits_.refind_max, limits_.search_bytes_max};
+    for (std::int64_t width = std::min<std::int64_t>(32, at_once(key)); !left.over(); width *= 2) {
         const auto look = [&](std::int64_t first, std::int64_t count) -> std::optional<std::int64_t> {
-            if (count <= 0) return std::nullopt;
-            const auto elements = range(key, from, first, count, error);
-            if (!elements) return std::nullopt;
-            for (std::size_t i = 0; i < elements->size(); ++i) {
-                if (tag_of((*elements)[i]) != tag) continue;
-                if (element != nullptr) *element = (*elements)[i];
-                return first + static_cast<std::int64_t>(i);
+            while (count > 0 && !left.over()) {
+                auto read = range(key, from, first, count, error);
+                if (!read) return std::nullopt;
+                left.took(read->elements.size(), read->bytes);
+                for (std::size_t i = 0; i < read->elements.size(); ++i) {
+                    if (tag_of(read->elements[i]) != tag) continue;
+                    if (element != nullptr) *element = std::move(read->elements[i]);
+                    return first + static_cast<std::int64_t>(i);
+                }
+                if (read->over) break;
+                first += static_cast<std::int64_t>(read->elements.size());
+                count -= static_cast<std::int64_t>(read->elements.size());
             }
             return std::nullopt;
         };
@@ -130,7 +158,7 @@ std::optional<std::int64_t> inspector::refind(const std::string& key, list_end f
         if (const auto found = look(begin, near - begin)) return found;
         far += width;
         near = begin;
-        if (!error.empty()) break;
+        if (!error.empty() || far - near + 1 >= limits_.refind_max) break;
     }
     return std::nullopt;
 }
@@ -143,11 +171,9 @@ void inspector::read_step(const broker_layout& layout, const std::string& queue,
         // A page read from the left tells positions from the right.
         std::int64_t length = 0;
         if (from == list_end::left) length = redis_.call({"LLEN", key}).integer;
-        auto elements = range(key, from, first, window, into.error);
-        if (!elements || elements->empty()) return;
-        const std::size_t size = bytes_of(*elements);
-        const bool last = static_cast<std::int64_t>(elements->size()) < window;
-        for (auto& element : *elements) {
+        auto read = range(key, from, first, window, into.error);
+        if (!read || read->elements.empty()) return;
+        for (auto& element : read->elements) {
             if (into.items.size() == limit) break;
             const std::int64_t at = first++;
             auto message = listed(layout, std::move(element), queue, step,
@@ -155,14 +181,23 @@ void inspector::read_step(const broker_layout& layout, const std::string& queue,
             into.next = page_cursor{step, at, message.tag};
             if (!hidden(message.tag)) into.items.push_back(std::move(message));
         }
-        bytes += size;
-        if (last) return;
-        window = std::min(next_window(window, size), static_cast<std::int64_t>(limit - into.items.size()));
+        bytes += read->bytes;
+        if (read->over) return;
+        window =
+            std::min(next_window(window, read->bytes), static_cast<std::int64_t>(limit - into.items.size()));
     }
 }
 
 message_page inspector::page(const broker_layout& layout, const std::string& queue, list_end from,
                              const std::optional<page_cursor>& after, std::size_t limit) {
+    auto page = whole_page(layout, queue, from, after, limit);
+    for (auto& message : page.items) keep_end(message);
+    return page;
+}
+
+message_page inspector::whole_page(const broker_layout& layout, const std::string& queue, list_end from,
+                                   const std::optional<page_cursor>& after, std::size_t limit) {
+    weighed_key_.clear();
     message_page page;
     std::size_t bytes = 0;
     bool begun = !after;
@@ -191,15 +226,14 @@ std::optional<listed_message> inspector::near_end(const broker_layout& layout, c
     const std::string key = layout.list_key(queue, step);
     const std::int64_t length = redis_.call({"LLEN", key}).integer;
     std::string error;
-    std::int64_t window = first_window;
-    for (std::int64_t first = 1; first <= std::min(count, length) && !left.over(); first += window) {
-        const auto elements = range(key, from, first, window, error);
-        if (!elements || elements->empty()) return std::nullopt;
-        left.took(elements->size(), bytes_of(*elements));
-        for (std::size_t i = 0; i < elements->size(); ++i) {
-            if (tag_of((*elements)[i]) != tag) continue;
-            const std::int64_t at = first + static_cast<std::int64_t>(i);
-            return listed(layout, (*elements)[i], queue, step,
+    for (std::int64_t first = 1; first <= std::min(count, length) && !left.over();) {
+        auto read = range(key, from, first, first_window, error);
+        if (!read || read->elements.empty()) return std::nullopt;
+        left.took(read->elements.size(), read->bytes);
+        for (auto& element : read->elements) {
+            const std::int64_t at = first++;
+            if (tag_of(element) != tag) continue;
+            return listed(layout, std::move(element), queue, step,
                           from == list_end::right ? at : std::max<std::int64_t>(1, length - at + 1));
         }
     }
@@ -208,6 +242,7 @@ std::optional<listed_message> inspector::near_end(const broker_layout& layout, c
 
 std::optional<listed_message> inspector::locate(const broker_layout& layout, const std::string& tag,
                                                 const std::vector<std::string>& queues) {
+    weighed_key_.clear();
     if (const auto place = places_.find(tag);
         place && place->key == layout.list_key(place->queue, place->step)) {
         std::string element;
@@ -242,7 +277,8 @@ search_result inspector::search(const broker_layout& layout, const std::vector<s
     reading left{limits_.search_elements_max, limits_.search_bytes_max};
     for (std::size_t i = begin; i < queues.size(); ++i, after.reset()) {
         for (;;) {
-            auto part = page(layout, queues[i], list_end::right, after, static_cast<std::size_t>(window_max));
+            auto part =
+                whole_page(layout, queues[i], list_end::right, after, static_cast<std::size_t>(window_max));
             if (!part.error.empty()) {
                 result.error = std::move(part.error);
                 return result;
@@ -252,6 +288,7 @@ search_result inspector::search(const broker_layout& layout, const std::vector<s
                 bytes += message.element.size();
                 ++result.looked_at;
                 if (!wanted(message)) continue;
+                keep_end(message);
                 page_cursor here{message.step, message.position, message.tag};
                 result.items.push_back(std::move(message));
                 if (result.items.size() < limit) continue;

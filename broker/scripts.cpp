@@ -2,20 +2,27 @@
 
 namespace broker::scripts {
 
-// Windows of growing width around the hint, as long as what was read is small: Redis must not be busy for
-// long, however large the elements are. The element is replaced by a tombstone that nothing else equals, so
-// that LREM, which compares, walks from the nearer end and finds it once.
+// Near an end LPOS finds the element, which compares without copying: whatever else lies there may be large.
+// Deeper it would walk for too long: there windows of growing width around the hint are read, as long as what
+// was read is small. The element is replaced by a tombstone that nothing else equals, so that LREM, which
+// compares, walks from the nearer end and finds it once.
 const std::string_view take = R"lua(
 local list, target, trash, index, audit = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local element, hint, depth_max = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local size = redis.call('LLEN', list)
 if size == 0 then return {0} end
+hint = math.max(1, math.min(hint, size))
 local function find()
-  if hint > 0 and redis.call('LINDEX', list, -hint) == element then return hint end
+  local reach = math.min(hint, size - hint + 1) + 2000
+  if size <= depth_max then reach = size end
+  if reach <= depth_max + 2000 then
+    local left = redis.call('LPOS', list, element, 'RANK', hint <= size / 2 and -1 or 1, 'MAXLEN', reach)
+    return left and size - left
+  end
+  if redis.call('LINDEX', list, -hint) == element then return hint end
   local read = 0
   for _, width in ipairs({8, 64, 512}) do
     local near, far = math.max(1, hint - width), math.min(size, hint + width)
-    if near > far then near = math.max(1, far - width) end
     local part = redis.call('LRANGE', list, -far, -near)
     for i = #part, 1, -1 do
       if part[i] == element then return far - i + 1 end

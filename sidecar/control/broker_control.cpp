@@ -212,13 +212,14 @@ void broker_control::carry_out_marks(broker_desk& desk) {
 
 // What has come near the end where it would be delivered is done there and then.
 void broker_control::carry_out_marks(broker_desk& desk, const std::string& list) {
-    const auto reply = desk.redis.call({"LRANGE", list, std::to_string(-near_end_elements), "-1"});
-    for (std::size_t i = 0; i < reply.items.size(); ++i) {
+    auto elements = desk.inspector.next_elements(list, near_end_elements);
+    for (std::size_t i = elements.size(); i-- > 0;) {  // what is taken out moves none that comes after it
         broker::listed_message message;
-        message.element = reply.items[i].text;
+        message.element = std::move(elements[i]);
+        message.size = message.element.size();
         message.tag = broker::tag_of(message.element);
         message.key = list;
-        message.position = static_cast<std::int64_t>(reply.items.size() - i);
+        message.position = static_cast<std::int64_t>(i) + 1;
         const broker::rule* mark = desk.rules.find(broker::rule_kind::mark, message.tag);
         if (mark == nullptr) continue;
         const std::string target = mark->target;

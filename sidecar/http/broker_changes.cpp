@@ -4,13 +4,12 @@
 
 #include "broker/edit_envelope.hpp"
 #include "broker/glance.hpp"
+#include "broker/list_weight.hpp"
 
 namespace sidecar {
 
 namespace {
 
-// Comparing and copying a larger one in a script would stop Redis for longer than anybody should notice.
-constexpr std::size_t changed_bytes_max = 1U << 20;
 constexpr std::size_t chosen_max = 10'000;            // by one request
 constexpr std::uint64_t looked_through_max = 50'000;  // of a queue, by one filter
 
@@ -160,7 +159,13 @@ std::vector<listed_message> chosen_aside(const broker_call& call, const broker::
 
 std::optional<change_result> refused_change(const broker_call& call, const listed_message& message) {
     if (message.element.empty()) return change_result{change_outcome::gone, 0, {}, {}};
-    if (message.element.size() <= changed_bytes_max || call.flag_of("force")) return std::nullopt;
+    if (!message.whole())
+        return change_result{
+            change_outcome::too_large,
+            0,
+            {},
+            "its size would keep Redis busy: change it alone, by its tag, and say \"force\": true"};
+    if (message.size <= broker::large_element_bytes || call.flag_of("force")) return std::nullopt;
     return change_result{
         change_outcome::too_large, 0, {}, "its size would keep Redis busy: say \"force\": true"};
 }

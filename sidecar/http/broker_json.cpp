@@ -7,10 +7,10 @@ namespace sidecar {
 namespace {
 
 // Of what is read without its body, in the names that as_json uses.
-json::object head_json(std::string_view element) {
+json::object head_json(std::string_view element, std::uint64_t size) {
     const bool long_one = element.size() > broker::glance_whole_max;
     const auto tail = long_one ? element.substr(element.size() - broker::glance_tail_bytes) : element;
-    const auto seen = broker::glance(tail, element.size());
+    const auto seen = broker::glance(tail, size);
     json::object item;
     if (!seen) return item;
     const auto& head = seen->head;
@@ -60,9 +60,10 @@ json::object page_json(json::array items, const std::optional<std::string>& next
     return body;
 }
 
-json::object message_json(const broker_call& call, std::string_view element, std::uint64_t size,
-                          body_view view) {
-    json::value shown(view == body_view::decoded ? as_json(broker::decode(element)) : head_json(element));
+namespace {
+
+// With the secrets masked, and what was seen of the message.
+json::object shown_json(const broker_call& call, json::value shown, std::uint64_t size) {
     const auto& mask = call.control().mask();
     mask.apply(shown);
     json::object item = std::move(shown.get_object());
@@ -76,8 +77,24 @@ json::object message_json(const broker_call& call, std::string_view element, std
     return item;
 }
 
+}  // namespace
+
+json::object message_json(const broker_call& call, std::string_view element, std::uint64_t size,
+                          body_view view) {
+    return shown_json(
+        call,
+        view == body_view::decoded ? as_json(broker::decode(element)) : head_json(element, element.size()),
+        size);
+}
+
 json::object message_json(const broker_call& call, const broker::listed_message& message, body_view view) {
-    json::object item = message_json(call, message.element, message.element.size(), view);
+    json::object item;
+    if (message.whole())
+        item = message_json(call, message.element, message.size, view);
+    else if (view == body_view::decoded)
+        item = shown_json(call, as_json(broker::decode_end(message.element, message.size)), message.size);
+    else
+        item = shown_json(call, head_json(message.element, message.size), message.size);
     item["queue"] = json_text(message.queue);
     item["priority"] = message.step;
     item["position"] = message.position;

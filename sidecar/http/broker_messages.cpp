@@ -67,6 +67,8 @@ http_response show_message(const broker_call& call) {
 
 http_response show_raw(const broker_call& call) {
     const auto found = find_message(call, call.path(0));
+    if (found.unacked && found.unacked->value.empty())
+        throw api_refusal{413, "it is larger than can be handled here"};
     http_response response;
     response.content_type = "application/octet-stream";
     response.body = found.unacked ? found.unacked->value : found.listed->element;

@@ -175,10 +175,10 @@ http_response break_down(const broker_call& call) {
             call.desk().inspector.page(call.layout(), queue, from, std::nullopt, sampled_max / 2);
         if (!page.error.empty()) throw api_refusal{503, "Redis: " + page.error};
         for (const auto& message : page.items) {
-            const auto seen = broker::glance(message.element);
+            const auto seen = broker::glance(message.element, message.size);
             auto& entry = by_task[seen ? seen->head.task : std::string()];
             ++entry.first;
-            entry.second += message.element.size();
+            entry.second += message.size;
             ++sampled;
         }
         if (!page.next) break;

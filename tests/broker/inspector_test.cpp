@@ -82,6 +82,46 @@ TEST_CASE("inspector reads few elements, however many there are and however larg
     CHECK(page.next);
 }
 
+TEST_CASE("inspector copies one large element at a time and keeps its end", "[inspector]") {
+    constexpr std::size_t large = 20U << 20;
+    memory_redis redis;
+    for (int i = 0; i < 4; ++i) redis.lists["q"].push_front(message("l" + std::to_string(i), large));
+    inspector inspect(redis);
+    std::vector<std::string> seen;
+    std::optional<page_cursor> after;
+    for (int pages = 0; pages < 10; ++pages) {
+        redis.bytes_read = 0;
+        const auto page = inspect.page(layout, "q", list_end::right, after, 50);
+        CHECK(redis.bytes_read < 2 * large + 10'000);  // the cursor's and the next
+        CHECK(page.exact);
+        for (const auto& item : page.items) {
+            seen.push_back(item.tag);
+            CHECK(item.size > large);
+            CHECK(item.element.size() < 10'000);
+        }
+        if (!page.next) break;
+        after = page.next;
+    }
+    CHECK(seen == std::vector<std::string>{"l0", "l1", "l2", "l3"});
+    redis.bytes_read = 0;
+    const auto found = inspect.locate(layout, "l2", {"q"});
+    REQUIRE(found);
+    CHECK(found->whole());
+    CHECK(redis.bytes_read < large + 10'000);
+}
+
+TEST_CASE("inspector searches whole messages and keeps the end of large ones", "[inspector]") {
+    memory_redis redis;
+    push(redis, "q", 0, 3);
+    redis.lists["q"].push_front(message("large", 3U << 20));
+    inspector inspect(redis);
+    const auto wanted = [](const listed_message& m) { return m.element.find("xxx") != std::string::npos; };
+    const auto found = inspect.search(layout, {"q"}, wanted, "", 50);
+    REQUIRE(found.items.size() == 1);
+    CHECK(found.items[0].tag == "large");
+    CHECK_FALSE(found.items[0].whole());
+}
+
 TEST_CASE("inspector finds a message where it was shown, though the queue moves", "[inspector]") {
     memory_redis redis;
     push(redis, "q", 0, 5'000);
