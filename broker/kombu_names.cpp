@@ -197,12 +197,12 @@ std::string fanout_name(const fanout_channel& of) {
     return out;
 }
 
-std::string result_key(std::string_view task_id) {
-    return joined("celery-task-meta-", task_id);
+std::string result_key(std::string_view task_id, std::string_view prefix) {
+    return joined(prefix, "celery-task-meta-", task_id);
 }
 
-group_keys group_result_keys(std::string_view group_id) {
-    const std::string meta = joined("celery-taskset-meta-", group_id);
+group_keys group_result_keys(std::string_view group_id, std::string_view prefix) {
+    const std::string meta = joined(prefix, "celery-taskset-meta-", group_id);
     return {meta + ".j", meta + ".s", meta};
 }
 

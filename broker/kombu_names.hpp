@@ -102,13 +102,13 @@ inline constexpr std::string_view pidbox_exchange = "celery.pidbox";
 inline constexpr std::string_view pidbox_reply_exchange = "reply.celery.pidbox";
 inline constexpr std::string_view event_exchange = "celeryev";
 
-// Keys of the Redis result backend.
-[[nodiscard]] std::string result_key(std::string_view task_id);
+// Keys of the Redis result backend; the prefix is that of its own transport options.
+[[nodiscard]] std::string result_key(std::string_view task_id, std::string_view prefix = {});
 struct group_keys {
     std::string results;  // sorted set: group_index → [1, id, state, result]
     std::string size;     // how many results the chord waits for
     std::string meta;     // the saved group itself
 };
-[[nodiscard]] group_keys group_result_keys(std::string_view group_id);
+[[nodiscard]] group_keys group_result_keys(std::string_view group_id, std::string_view prefix = {});
 
 }  // namespace broker

@@ -50,6 +50,25 @@ bool name_learner::saw_channel(std::uint8_t db, std::string_view channel) {
     return add_prefix(db, named->prefix);
 }
 
+bool name_learner::saw_result(std::uint8_t db, std::string_view channel) {
+    const key_role role = classify_key(channel);
+    if (role.kind != key_kind::result || role.prefix.empty() || role.prefix.size() > 200) return false;
+    auto& known = results_[db];
+    if (known.contains(role.prefix)) return false;
+    if (known.size() >= result_prefixes_max) {
+        ++results_refused_;
+        return false;
+    }
+    known.emplace(role.prefix);
+    return true;
+}
+
+std::vector<std::string> name_learner::result_prefixes(std::uint8_t db) const {
+    const auto known = results_.find(db);
+    if (known == results_.end()) return {};
+    return {known->second.begin(), known->second.end()};
+}
+
 bool name_learner::add_style(std::uint8_t db, const learnt_lists& lists) {
     const broker_id broker = broker_of(db, lists.queues.front());
     auto& known = styles_[broker];

@@ -30,6 +30,12 @@ public:
     bool saw_channel(std::uint8_t db, std::string_view channel);  // `<prefix>/<db>.celeryev/…`
     bool saw_pop(std::uint8_t db, std::span<const std::string_view> keys);
 
+    // A result's key, on which it is told and waited for: `<prefix>celery-task-meta-<id>`.
+    bool saw_result(std::uint8_t db, std::string_view channel);
+
+    // What stands before the keys of results on this db, besides nothing; bounded.
+    [[nodiscard]] std::vector<std::string> result_prefixes(std::uint8_t db) const;
+    [[nodiscard]] std::uint64_t result_prefixes_refused() const { return results_refused_; }
     [[nodiscard]] broker_id broker_of(std::uint8_t db, std::string_view key) const;
     [[nodiscard]] list_name list_of(std::uint8_t db, std::string_view key) const;
     [[nodiscard]] std::vector<naming> namings(const broker_id& broker) const;
@@ -43,6 +49,7 @@ public:
 
 private:
     static constexpr std::size_t prefixes_max = 200;
+    static constexpr std::size_t result_prefixes_max = 50;
     static constexpr std::size_t styles_max = 8;
     static constexpr std::size_t bases_max = 2'000;
 
@@ -55,10 +62,12 @@ private:
     bool add_style(std::uint8_t db, const learnt_lists& lists);
 
     std::map<std::uint8_t, std::set<std::string, std::less<>>> prefixes_;
+    std::map<std::uint8_t, std::set<std::string, std::less<>>> results_;
     std::map<broker_id, std::vector<learnt_style>> styles_;
     std::map<broker_id, std::string> unacked_;
     std::map<broker_id, std::string> index_;
     std::uint64_t generation_ = 0;
+    std::uint64_t results_refused_ = 0;
 };
 
 }  // namespace broker

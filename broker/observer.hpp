@@ -87,6 +87,8 @@ public:
     // Names of the unacked hash and index as used by this broker's clients.
     [[nodiscard]] std::string unacked_key(const broker_id&) const;
     [[nodiscard]] std::string unacked_index_key(const broker_id&) const;
+    // What stands before the keys of results on this db, besides nothing.
+    [[nodiscard]] std::vector<std::string> result_prefixes(std::uint8_t db) const;
     [[nodiscard]] std::vector<queue_view> queues() const;  // of all brokers, by broker and name
     [[nodiscard]] std::optional<queue_view> queue(const broker_id&, std::string_view name) const;
 

@@ -143,6 +143,7 @@ void observer::state::on_bound(const wire_note& note, client_record& by) {
 
 void observer::state::on_listens(const wire_note& note, client_record& by) {
     const auto channel = parse_fanout(note.key);
+    if (!channel) names.saw_result(note.db, note.key);
     if (!channel || channel->db != note.db) return;
     names.saw_channel(note.db, note.key);
     if (channel->exchange == pidbox_exchange) by.roles.insert(client_role::control);
@@ -152,6 +153,7 @@ void observer::state::on_listens(const wire_note& note, client_record& by) {
 
 void observer::state::on_published(const wire_note& note, client_record& by) {
     const auto channel = parse_fanout(note.key);
+    if (!channel) names.saw_result(note.db, note.key);
     if (!channel || channel->db != note.db) return;
     names.saw_channel(note.db, note.key);
     const broker_id broker{note.db, std::string(channel->prefix)};

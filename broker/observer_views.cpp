@@ -36,6 +36,10 @@ std::vector<broker_id> observer::brokers() const {
     return {found.begin(), found.end()};
 }
 
+std::vector<std::string> observer::result_prefixes(std::uint8_t db) const {
+    return state_->names.result_prefixes(db);
+}
+
 std::vector<naming> observer::namings(const broker_id& broker) const {
     return state_->names.namings(broker);
 }

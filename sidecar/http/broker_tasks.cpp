@@ -53,11 +53,28 @@ json::object record_json(const broker_call& call, const broker::task_record& tas
     return item;
 }
 
+// What may stand before a result's key on this db: nothing, what results were told with, or the broker's own
+// prefix, to which Celery adds an underscore where it ends with a letter.
+std::vector<std::string> result_prefixes(const broker_call& call) {
+    std::vector<std::string> prefixes{""};
+    const auto learnt = call.control().observer().result_prefixes(call.id().db);
+    prefixes.insert(prefixes.end(), learnt.begin(), learnt.end());
+    const std::string& own = call.layout().prefix;
+    if (!own.empty()) prefixes.insert(prefixes.end(), {own, own + "_"});
+    return prefixes;
+}
+
 // The result that a Redis backend on the same db keeps; null where there is none.
 json::value result_json(const broker_call& call, const std::string& id) {
-    const std::string key = broker::result_key(id);
-    const auto size = call.desk().redis.call({"STRLEN", key});
-    if (size.integer == 0) return nullptr;
+    std::vector<broker::redis_command> questions;
+    for (const auto& prefix : result_prefixes(call))
+        questions.push_back({"STRLEN", broker::result_key(id, prefix)});
+    const auto sizes = call.desk().redis.pipeline(questions);
+    const auto found =
+        std::find_if(sizes.begin(), sizes.end(), [](const auto& size) { return size.integer != 0; });
+    if (found == sizes.end()) return nullptr;
+    const auto& size = *found;
+    const std::string& key = questions[static_cast<std::size_t>(found - sizes.begin())][1];
     if (static_cast<std::uint64_t>(size.integer) > result_bytes_max)
         return json::object{{"status", nullptr}, {"size_bytes", size.integer}, {"undecoded", "too large"}};
     const auto text = call.desk().redis.call({"GET", key});
@@ -69,9 +86,8 @@ json::value result_json(const broker_call& call, const std::string& id) {
 }
 
 // How far the group of a chord has come, as its backend counts.
-json::value group_json(const broker_call& call, const std::string& group) {
-    if (group.empty()) return nullptr;
-    const auto keys = broker::group_result_keys(group);
+json::value group_json(const broker_call& call, const std::string& group, const std::string& prefix) {
+    const auto keys = broker::group_result_keys(group, prefix);
     const std::vector<broker::redis_command> questions{
         {"ZCARD", keys.results}, {"GET", keys.size}, {"EXISTS", keys.meta}};
     const auto answers = call.desk().redis.pipeline(questions);
@@ -83,6 +99,15 @@ json::value group_json(const broker_call& call, const std::string& group) {
     item["missing"] =
         size ? json::value(std::max<std::int64_t>(0, *size - answers[0].integer)) : json::value(nullptr);
     return item;
+}
+
+json::value group_json(const broker_call& call, const std::string& group) {
+    if (group.empty()) return nullptr;
+    for (const auto& prefix : result_prefixes(call)) {
+        auto found = group_json(call, group, prefix);
+        if (!found.is_null()) return found;
+    }
+    return nullptr;
 }
 
 json::value workflow_json(const broker_call& call, std::string_view element) {

@@ -49,3 +49,17 @@ TEST_CASE("name_learner learns prefixes from bindings and Celery's channels, the
                        "3")
               .queue == "q");
 }
+
+TEST_CASE("name_learner learns what stands before the keys of results", "[broker][name_learner]") {
+    name_learner names;
+    CHECK(names.saw_result(2, "x_celery-task-meta-0f3a"));
+    CHECK_FALSE(names.saw_result(2, "x_celery-task-meta-0f3b"));
+    CHECK_FALSE(names.saw_result(2, "celery-task-meta-0f3b"));
+    CHECK_FALSE(names.saw_result(2, "news"));
+    CHECK(names.saw_result(2, "y:celery-taskset-meta-0f3b"));
+    CHECK(names.result_prefixes(2) == std::vector<std::string>{"x_", "y:"});
+    CHECK(names.result_prefixes(1).empty());
+    for (int i = 0; i < 100; ++i) names.saw_result(2, std::to_string(i) + "celery-task-meta-1");
+    CHECK(names.result_prefixes(2).size() == 50);
+    CHECK(names.result_prefixes_refused() == 52);
+}

@@ -332,3 +332,10 @@ TEST_CASE("observer keeps its bounds", "[broker][observer]") {
     CHECK(counts.tasks_forgotten > 0);
     CHECK(at.watch.tasks(100, {}).size() == 8);
 }
+
+TEST_CASE("observer learns a result backend's prefix from who tells and who waits", "[broker][observer]") {
+    stage at;
+    at.note(1, wire_kind::published, "x_celery-task-meta-" + uuid(1), "{}");
+    at.note(2, wire_kind::listens, "y_celery-task-meta-" + uuid(2));
+    CHECK(at.watch.result_prefixes(2) == std::vector<std::string>{"x_", "y_"});
+}

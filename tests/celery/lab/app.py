@@ -25,6 +25,7 @@ class AppOptions:
     compression: str = ""  # zlib, bzip2, zstd ... as kombu calls them
     protocol: int = 2
     prefix: str = ""  # global_keyprefix
+    result_prefix: str = ""  # the same of the result backend
     default_queue: str = "celery"
     sep: str = ""  # "" = kombu's
     priority_steps: list = dataclasses.field(default_factory=list)
@@ -74,6 +75,8 @@ def build(options):
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_publish_retry_policy={"max_retries": 200, "interval_start": 0, "interval_max": 0.2},
     )
+    if options.result_prefix:
+        app.conf.result_backend_transport_options = {"global_keyprefix": options.result_prefix}
     register(app)
     return app
 
