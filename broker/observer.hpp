@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/elsewhere.hpp"
 #include "broker/kombu_names.hpp"
 #include "broker/observer_views.hpp"
 #include "broker/wire_note.hpp"
@@ -73,6 +74,8 @@ public:
     // What a worker answered to `stats`: its pool's size and its prefetch count.
     void on_stats(const broker_id& broker, std::string_view node, std::int64_t concurrency,
                   std::int64_t prefetch);
+    // What other sidecars on this Redis tell.
+    void set_elsewhere(elsewhere others);
     // Once a second or oftener: rates move on, the dead are declared dead, the old is forgotten.
     void tick(std::int64_t now_us);
 
@@ -95,6 +98,8 @@ public:
     // Clients and workers.
     [[nodiscard]] std::vector<client_view> clients() const;
     [[nodiscard]] std::vector<worker_view> workers() const;  // by broker and node
+    // Hosts and nodes of what consumes or acknowledges and has a socket open here; a node may be empty.
+    [[nodiscard]] std::vector<worker_place> worker_places() const;
     [[nodiscard]] std::vector<visibility_view> visibility_timeouts() const;
     [[nodiscard]] std::optional<double> visibility_timeout_s(const broker_id&) const;  // the shortest seen
 

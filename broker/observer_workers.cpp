@@ -117,6 +117,26 @@ std::vector<worker_view> observer::workers() const {
     return all;
 }
 
+std::vector<worker_place> observer::worker_places() const {
+    std::set<worker_place> places;
+    const state& at = *state_;
+    for (const auto& [id, process] : at.workers.processes()) {
+        const bool works =
+            std::any_of(process.open.begin(), process.open.end(), [&](std::uint64_t client_id) {
+                const client_record* const client = at.workers.find(client_id);
+                return client != nullptr && (client->roles.contains(client_role::consumer) ||
+                                             client->roles.contains(client_role::acks));
+            });
+        if (works || (!process.open.empty() && !process.node.empty()))
+            places.insert({process.host, process.node});
+    }
+    return {places.begin(), places.end()};
+}
+
+void observer::set_elsewhere(elsewhere others) {
+    state_->workers.set_elsewhere(std::move(others));
+}
+
 std::optional<std::int64_t> observer::enqueued_at_us(std::string_view tag) const {
     const auto* const known = state_->times.find(tag);
     return known == nullptr ? std::nullopt : std::optional(known->enqueued_us);

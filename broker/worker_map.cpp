@@ -7,6 +7,8 @@ namespace {
 
 // Clocks and network put a worker's heartbeat a little beside the loss of its sockets.
 constexpr std::int64_t reconnect_slack_us = 500'000;
+// Another sidecar learns of a worker, writes it down and is read, each once a second.
+constexpr std::int64_t news_travel_us = 3'000'000;
 
 }  // namespace
 
@@ -265,7 +267,8 @@ owner_view worker_map::owner(std::uint64_t client_id, std::int64_t now_us,
         return view;
     }
     view.gone_us = of->gone_us;
-    view.state = now_us - of->gone_us < orphan_after_us ? owner_state::leaving : owner_state::orphan;
+    const std::int64_t patience_us = orphan_after_us + (elsewhere_.others ? news_travel_us : 0);
+    view.state = now_us - of->gone_us < patience_us ? owner_state::leaving : owner_state::orphan;
     const auto node = of->node.empty() ? nodes_.end() : nodes_.find({of->broker, of->node});
     if (node != nodes_.end() && !node->second.said_offline &&
         node->second.heartbeat_us > of->gone_us + reconnect_slack_us &&
@@ -273,6 +276,7 @@ owner_view worker_map::owner(std::uint64_t client_id, std::int64_t now_us,
         node->second.online_us != 0) {
         view.state = owner_state::reconnected;
     }
+    if (elsewhere_.holds(of->host, of->node)) view.state = owner_state::reconnected;
     return view;
 }
 

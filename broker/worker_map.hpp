@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/elsewhere.hpp"
 #include "broker/observer_views.hpp"
 
 namespace broker {
@@ -107,6 +108,9 @@ public:
     // `still_needed`: clients that something unacknowledged refers to.
     void tick(std::int64_t now_us, std::int64_t forget_us, const std::set<std::uint64_t>& still_needed);
 
+    // Whose sockets are gone here may have others at another sidecar.
+    void set_elsewhere(elsewhere others) { elsewhere_ = std::move(others); }
+
     [[nodiscard]] owner_view owner(std::uint64_t client, std::int64_t now_us,
                                    std::int64_t orphan_after_us) const;
     [[nodiscard]] const std::unordered_map<std::uint64_t, client_record>& clients() const { return clients_; }
@@ -126,6 +130,7 @@ private:
     std::unordered_map<std::uint64_t, client_record> clients_;
     std::map<std::uint64_t, process_record> processes_;
     std::map<std::pair<broker_id, std::string>, node_record> nodes_;
+    elsewhere elsewhere_;
     std::uint64_t refused_ = 0;
 };
 

@@ -1,5 +1,9 @@
 #include "sidecar/control/broker_control.hpp"
 
+#include <unistd.h>
+
+#include <array>
+
 #include "broker/edit_envelope.hpp"
 #include "broker/envelope.hpp"
 #include "broker/metric_text.hpp"
@@ -32,6 +36,11 @@ broker::masking mask_of(const broker_settings& settings) {
     return broker::masking::make(patterns, error).value_or(broker::masking());
 }
 
+std::string machine_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string();
+}
+
 broker::operations_limits limits_of(const broker_settings& settings) {
     broker::operations_limits limits;
     limits.trash_ttl_ms = settings.trash_ttl.count();
@@ -44,6 +53,7 @@ broker_control::broker_control(broker_settings settings, broker_hooks hooks)
     : settings_(std::move(settings)),
       hooks_(std::move(hooks)),
       observer_(observer_limits_of(settings_)),
+      peers_(hooks_.random_id(), machine_name()),
       watch_(settings_, observer_,
              {.redis = [this](int db) -> broker::redis_port& { return desks_.at(db)->redis; },
               .unix_us = hooks_.unix_us,
@@ -194,7 +204,11 @@ void broker_control::every_second(broker_desk& desk) {
     const auto db = static_cast<std::uint8_t>(desk.db);
     if (!desk.store.loaded()) (void)desk.store.load(observer_, desk.redis, now_us());
     // What outlives the process lies in the first db alone: tags are unique over all.
-    if (&desk == desks_.begin()->second.get()) desk.store.save(observer_, desk.redis, now_us());
+    if (&desk == desks_.begin()->second.get()) {
+        desk.store.save(observer_, desk.redis, now_us());
+        peers_.exchange(desk.redis, observer_.worker_places(), now_us());
+        observer_.set_elsewhere(peers_.others());
+    }
     for (const std::string& prefix : desk.catalog.prefixes()) {
         const broker::broker_layout layout = layout_of(desk.db, prefix);
         for (const std::string& queue : desk.catalog.queues(layout)) {

@@ -12,6 +12,7 @@
 #include "broker/delivery_rules.hpp"
 #include "broker/masking.hpp"
 #include "broker/observer.hpp"
+#include "broker/peer_board.hpp"
 #include "broker/transcript.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/control/broker_desk.hpp"
@@ -30,8 +31,8 @@ struct broker_hooks {  // what it needs of the rest of the process; callable fro
     std::function<bool(std::shared_ptr<const broker::delivery_rules>)> push_rules;
     // Ids of the clients that are open; nullopt when not every shard has answered.
     std::function<std::optional<std::vector<std::uint64_t>>()> open_clients;
-    // Closes a client's connection; false when there is none of this id.
-    std::function<bool(std::uint64_t id)> close_client;
+    // Closes these clients' connections at once, and tells how many of them were open.
+    std::function<std::size_t(std::vector<std::uint64_t> ids)> close_clients;
 };
 
 class broker_control {
@@ -63,7 +64,10 @@ public:
     [[nodiscard]] broker::observer& observer() { return observer_; }
     [[nodiscard]] broker_watch& watch() { return watch_; }
     [[nodiscard]] const broker::masking& mask() const { return mask_; }
-    [[nodiscard]] bool kick(std::uint64_t client) const { return hooks_.close_client(client); }
+    // How many of them were open.
+    [[nodiscard]] std::size_t kick(std::vector<std::uint64_t> clients) const {
+        return hooks_.close_clients(std::move(clients));
+    }
     [[nodiscard]] std::string random_id() const { return hooks_.random_id(); }
     // After a change of rules: true once every shard applies them.
     bool push_rules();
@@ -86,6 +90,7 @@ private:
     std::map<int, std::unique_ptr<broker_desk>> desks_;
     broker::transcript transcript_;
     broker::observer observer_;
+    broker::peer_board peers_;
     broker_watch watch_;
     broker::masking mask_;
     event_hub events_;

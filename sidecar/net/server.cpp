@@ -16,6 +16,7 @@
 #include <ctime>
 #include <filesystem>
 #include <future>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -221,14 +222,19 @@ private:
             for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
             return all;
         };
-        hooks.close_client = [this](std::uint64_t id) {
-            const auto found = ask_shards<int>([id](shard_core& core) {
-                session* client = core.find_session(id);
-                if (client == nullptr || client->control()) return 0;
-                client->kill();
-                return 1;
+        // All in one turn of each shard: a worker that loses one socket closes the others itself.
+        hooks.close_clients = [this](const std::vector<std::uint64_t>& ids) {
+            const auto closed = ask_shards<std::size_t>([ids](shard_core& core) {
+                std::size_t count = 0;
+                for (const std::uint64_t id : ids) {
+                    session* client = core.find_session(id);
+                    if (client == nullptr || client->control()) continue;
+                    client->kill();
+                    ++count;
+                }
+                return count;
             });
-            return std::find(found.begin(), found.end(), 1) != found.end();
+            return std::accumulate(closed.begin(), closed.end(), std::size_t{0});
         };
         broker_ = std::make_unique<broker_control>(settings_.broker, std::move(hooks));
         process_.broker_notes = [this](broker::note_batch batch) { broker_->take_notes(std::move(batch)); };

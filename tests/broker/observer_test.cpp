@@ -339,3 +339,26 @@ TEST_CASE("observer learns a result backend's prefix from who tells and who wait
     at.note(2, wire_kind::listens, "y_celery-task-meta-" + uuid(2));
     CHECK(at.watch.result_prefixes(2) == std::vector<std::string>{"x_", "y_"});
 }
+
+TEST_CASE("observer finds no orphans of a worker that has sockets at another sidecar", "[broker][observer]") {
+    stage at;
+    at.connect(1, "10.0.0.7:1");
+    at.connect(2, "10.0.0.7:2");
+    at.push(9, 1);
+    at.pop(1, 1);
+    at.take(2, 1);
+    CHECK(at.watch.worker_places() == std::vector<worker_place>{{"10.0.0.7", ""}});
+    const bool there = GENERATE(true, false);
+    elsewhere others;
+    others.others = true;
+    if (there) others.places.insert({"10.0.0.7", "w1@x"});
+    at.watch.set_elsewhere(others);
+    at.note(1, wire_kind::gone);
+    at.note(2, wire_kind::gone);
+    CHECK(at.watch.worker_places().empty());
+    at.watch.tick(at.now + 6 * second);
+    CHECK(at.watch.orphans().empty());  // the other may not have told yet
+    at.watch.tick(at.now + 9 * second);
+    CHECK(at.watch.orphans().size() == (there ? 0 : 1));
+    CHECK(at.watch.owner_of({}, uuid(1)).state == (there ? owner_state::reconnected : owner_state::orphan));
+}

@@ -7,7 +7,9 @@ import pytest
 
 from lab.commands import Commands
 from lab.environments import Environment
+from lab.kombu_peer import KombuPeer, message
 from lab.metrics import Metrics
+from lab.switch import Switch
 from support import eventually, stays
 
 LABELS = [f"m{number}" for number in range(6)]
@@ -126,3 +128,55 @@ def test_orphans_wait_for_a_redis_that_is_away(holding, workers, environment, jo
     workers(environment, options)
     journal.wait_for(LABELS)
     assert journal.counts("m") == dict.fromkeys(LABELS, 1)
+
+
+@pytest.fixture
+def two(sites):
+    """Two sidecars on one Redis."""
+    return sites("--broker-orphans", "restore", "--broker-orphan-after", "1s", nodes=2)
+
+
+def restored(site):
+    return sum(node.metric("sidecar_broker_orphans_restored_total") for node in site.nodes)
+
+
+def test_who_has_sockets_at_another_sidecar_has_no_orphans(two):
+    """The sockets that popped and noted go; one that polls is open at the other sidecar until later."""
+    here, there = two.nodes
+    elsewhere = KombuPeer(there)
+    with KombuPeer(here) as peer:
+        elsewhere.pop("idle")
+        two.upstream("LPUSH", "celery", message(tag="kept"))
+        peer.note(peer.pop("celery"))
+        eventually(lambda: two.api("/unacked")["items"][0]["owner"]["state"] == "alive", 10, 0.1)
+    try:
+        for _ in range(8):
+            elsewhere.pop("idle")
+            assert two.unacked() == 1 and two.depth() == 0
+        assert two.api("/unacked")["items"][0]["state"] != "orphan"
+    finally:
+        elsewhere.close()
+    eventually(lambda: two.unacked() == 0 and two.depth() == 1, 15, 0.2)
+    assert restored(two) == 1
+
+
+def test_a_worker_that_a_balancer_moves_to_another_sidecar_keeps_its_messages(
+    environment, clients, workers, apps, journal, two, tmp_path
+):
+    go = tmp_path / "go"
+    with Switch(*(node.address for node in two.nodes)) as switch:
+        broker = f"redis://127.0.0.1:{switch.port}/2"
+        options = apps(broker=broker, backend="", acks_late=True, prefetch=8)
+        worker = workers(environment, options, concurrency=1)
+        client = clients(environment, apps(broker=two.broker, backend=""))
+        occupied(worker, client, two, journal, go)
+        assert switch.open(0) and switch.open(1), "its sockets are spread over both"
+        switch.cut(1)
+        stays(lambda: restored(two) == 0 and worker.running, 12)
+        switch.off.clear()
+        switch.cut(0)
+        stays(lambda: restored(two) == 0 and worker.running, 12)
+        go.touch()
+        journal.wait_for(LABELS)
+        eventually(lambda: two.depth() == 0 and two.unacked() == 0, 20)
+        assert restored(two) == 0

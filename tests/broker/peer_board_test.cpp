@@ -1,0 +1,100 @@
+#include "broker/peer_board.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+
+using namespace broker;
+
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+using places = std::vector<worker_place>;
+
+// What a board needs of Redis, without any expiry of its own.
+class board_redis : public redis_port {
+public:
+    std::map<std::string, std::string> texts;
+    std::set<std::string> index;
+    bool away = false;
+
+    [[nodiscard]] std::vector<resp::value> pipeline(std::span<const redis_command> given) override {
+        std::vector<resp::value> replies;
+        for (const auto& command : given) replies.push_back(run(command));
+        return replies;
+    }
+
+private:
+    resp::value run(const redis_command& command) {
+        resp::value reply;
+        if (away) {
+            reply.type = resp::kind::error;
+            reply.text = redis_gone;
+        } else if (command[0] == "SET") {
+            texts[command[1]] = command[2];
+        } else if (command[0] == "ZADD") {
+            index.insert(command[3]);
+        } else if (command[0] == "ZREVRANGE") {
+            reply.type = resp::kind::array;
+            for (const auto& id : index) reply.items.push_back(bulk(id));
+        } else if (command[0] == "GET" && texts.contains(command[1])) {
+            reply = bulk(texts[command[1]]);
+        }
+        return reply;
+    }
+
+    static resp::value bulk(std::string text) {
+        resp::value value;
+        value.type = resp::kind::bulk;
+        value.text = std::move(text);
+        return value;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("peer_board learns which workers have sockets at another sidecar", "[peer_board]") {
+    board_redis redis;
+    peer_board here("a", "m1");
+    peer_board there("b", "m2");
+    here.exchange(redis, {}, second_us);
+    CHECK_FALSE(here.others().others);
+    there.exchange(redis, places{{"10.0.0.7", "w1@x"}, {"127.0.0.1", ""}}, second_us);
+    here.exchange(redis, {}, 2 * second_us);
+    CHECK(here.others().others);
+    CHECK(here.others().holds("10.0.0.7", "w1@x"));
+    CHECK(here.others().holds("10.0.0.7", ""));
+    CHECK_FALSE(here.others().holds("10.0.0.7", "w2@x"));
+    CHECK_FALSE(here.others().holds("10.0.0.8", "w1@x"));
+    CHECK_FALSE(here.others().holds("127.0.0.1", ""));  // of another machine
+    CHECK_FALSE(there.others().holds("10.0.0.7", "w1@x"));
+}
+
+TEST_CASE("peer_board forgets who is gone, but nothing while Redis is away", "[peer_board]") {
+    board_redis redis;
+    peer_board here("a", "m");
+    peer_board there("b", "m");
+    there.exchange(redis, places{{"/run/redis.sock", "w1@x"}}, second_us);
+    here.exchange(redis, {}, second_us);
+    CHECK(here.others().holds("127.0.0.1", "w1@x"));
+    redis.away = true;
+    here.exchange(redis, {}, 2 * second_us);
+    CHECK(here.others().holds("127.0.0.1", "w1@x"));
+    redis.away = false;
+    redis.texts.erase("__sidecar:br:peer:b");  // expired
+    here.exchange(redis, {}, 3 * second_us);
+    CHECK_FALSE(here.others().others);
+}
+
+TEST_CASE("peer_board takes whoever tells too little for whoever it may be", "[peer_board]") {
+    board_redis redis;
+    peer_board here("a", "m");
+    peer_board there("b", "m", {.places_max = 1});
+    there.exchange(redis, places{{"10.0.0.7", "w1@x"}, {"10.0.0.8", "w2@x"}}, second_us);
+    CHECK(there.untold() == 1);
+    here.exchange(redis, {}, second_us);
+    CHECK(here.others().holds("10.0.0.9", "w9@x"));
+    redis.texts["__sidecar:br:peer:b"] = "of another version";
+    here.exchange(redis, {}, second_us);
+    CHECK(here.others().holds("10.0.0.9", "w9@x"));
+}
