@@ -44,10 +44,7 @@ NATIVE = "it needs what Redis answers to scripts: tests/layer/test_native_comman
 CHANGES = "it needs what Redis answers: tests/control/test_changes.py"
 # Units without a test of the same name, each with the reason.
 UNTESTED = {
-    "broker/operations.cpp": CHANGES,
-    "broker/rule_book.cpp": CHANGES,
     "broker/scripts.cpp": CHANGES,
-    "broker/unacked_reader.cpp": CHANGES,
     "broker/boost_json.cpp": "the library's own code",
     "broker/blocking_parse.cpp": "the parsing half of blocking_call.hpp: blocking_call_test.cpp",
     "broker/python_repr.cpp": "the rendering half of typed_value.hpp: typed_value_test.cpp",
