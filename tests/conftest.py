@@ -20,7 +20,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--full",
         action="store_true",
-        help="proofs with Celery in their full size and time, not the short form",
+        help="proofs of the broker in their full size and time, not the short form",
     )
     group.addoption(
         "--against",

@@ -1,4 +1,7 @@
-"""The API keeps what its OpenAPI document says, and its tokens keep others out."""
+"""The API keeps what its OpenAPI document says, and its tokens keep others out.
+
+With --full each route is tried 200 times.
+"""
 
 import http.client
 import json
@@ -17,7 +20,14 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_every_route_keeps_its_contract_whatever_it_is_sent(site):
+@pytest.fixture
+def examples(request):
+    """How often each route is tried."""
+    return 200 if request.config.getoption("--full") else 8
+
+
+@pytest.mark.timeout(3600)
+def test_every_route_keeps_its_contract_whatever_it_is_sent(site, examples):
     site.fill("celery", 5)
     site.redis.zadd("unacked_index", {"t": 1})
     site.redis.hset("unacked", "t", json.dumps([json.loads(envelope(tag="t")), "", "celery"]))
@@ -30,7 +40,9 @@ def test_every_route_keeps_its_contract_whatever_it_is_sent(site):
         if operation.path == STREAMS:
             continue
 
-        @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )
         @given(case=operation.as_strategy())
         def try_it(case):
             response = case.call(base_url=f"http://{host}:{port}", timeout=10)
