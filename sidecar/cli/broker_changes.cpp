@@ -71,6 +71,40 @@ struct counted_change {
     std::string where;  // " of queue mail"
 };
 
+std::size_t length_of(const json::value& answer, std::string_view name) {
+    const json::value* list = member(answer, name);
+    return list != nullptr && list->is_array() ? list->get_array().size() : 0;
+}
+
+// The server hands back after a while and tells how many are left: the next piece, added to `sum`. False when
+// there are more by now than were agreed to.
+bool go_on(const api_client& client, counted_change& change, json::value& sum) {
+    const auto most = static_cast<std::int64_t>(number_of(sum, "left")) +
+                      static_cast<std::int64_t>(length_of(sum, "errors"));
+    change.body["expect"] = most;
+    api_answer answer = client.call("POST", change.path, change.body);
+    if (answer.status == 409) {  // workers take some meanwhile
+        const json::value* count = member(answer.body, "count");
+        if (count == nullptr || !count->is_number() || count->to_number<double>() > static_cast<double>(most))
+            return false;
+        change.body["expect"] = *count;
+        answer = client.call("POST", change.path, change.body);
+    }
+    if (answer.status == 409) return false;
+    if (!answer.good()) throw failure_of(answer);
+    json::object& all = sum.as_object();
+    const double changed = number_of(answer.body, "changed");
+    for (const char* name : {"changed", "marked"})
+        all[name] = static_cast<std::int64_t>(number_of(sum, name) + number_of(answer.body, name));
+    for (const char* name : {"gone", "undos"})
+        if (const json::value* more = member(answer.body, name); more != nullptr && more->is_array())
+            for (const auto& each : more->get_array()) all[name].as_array().push_back(each);
+    for (const char* name : {"left", "errors"})
+        if (const json::value* latest = member(answer.body, name)) all[name] = *latest;
+    all["undo"] = nullptr;
+    return changed > 0;
+}
+
 // Asks the server how many it concerns, the user whether to go on, and the server to do it to as many.
 int change_counted(const invocation& call, counted_change change) {
     constexpr int attempts_max = 20;  // a busy queue's count is another one each time
@@ -89,8 +123,12 @@ int change_counted(const invocation& call, counted_change change) {
         answer = client.call("POST", change.path, change.body);
     }
     if (!answer.good()) throw failure_of(answer);
-    return report(call, answer.body,
-                  messages_text(number_of(answer.body, "changed")) + " " + change.done + change.where);
+    while (number_of(answer.body, "left") > 0 && number_of(answer.body, "changed") > 0)
+        if (!go_on(client, change, answer.body)) break;
+    std::string line = messages_text(number_of(answer.body, "changed")) + " " + change.done + change.where;
+    if (const double left = number_of(answer.body, "left"); left > 0)
+        line += "; " + messages_text(left) + " are left, as the queue has changed: give the command again";
+    return report(call, answer.body, line);
 }
 
 struct message_change {

@@ -1,5 +1,9 @@
 // Changes to queues: purge, pause and their kind, and messages of one queue by tag or filter.
 
+#include <algorithm>
+#include <chrono>
+#include <map>
+
 #include "broker/kombu_names.hpp"
 #include "sidecar/http/broker_changes.hpp"
 #include "sidecar/http/broker_routes.hpp"
@@ -25,22 +29,47 @@ constexpr std::string_view rate_body =
     R"({"type":"object","required":["rate"],"properties":{)"
     R"("rate":{"type":["number","null"],"minimum":0.0001,"maximum":1000000},"reason":{"type":"string"}}})";
 
+// So long changes follow each other in one request; then it hands back and tells how many are left, so that
+// neither Redis nor whoever else asks this process has to wait for ten thousand of them.
+constexpr std::chrono::milliseconds changes_time_max{500};
+
+http_response change_each(const std::vector<listed_message>& chosen, bool repeatable,
+                          const std::function<change_result(const listed_message&)>& change) {
+    const auto over = std::chrono::steady_clock::now() + changes_time_max;
+    change_summary summary;
+    std::map<std::string, std::vector<std::int64_t>> taken;  // by list: where, in order
+    std::size_t done = 0;
+    for (listed_message message : chosen) {
+        if (repeatable && done > 0 && std::chrono::steady_clock::now() > over) break;
+        // Each that was taken out has moved those behind it one place on.
+        auto& before = taken[message.key];
+        const auto place = std::lower_bound(before.begin(), before.end(), message.position);
+        const std::int64_t was = message.position;
+        message.position -= place - before.begin();
+        const auto result = change(message);
+        if (result.outcome == change_outcome::done) before.insert(place, was);
+        summary.add(message.tag, result);
+        ++done;
+    }
+    json::object body = summary.as_json();
+    body["left"] = chosen.size() - done;
+    return json_response(body);
+}
+
 http_response delete_from_queue(const broker_call& call) {
     const std::string& queue = call.known_queue(0);
-    change_summary summary;
-    for (const auto& message : chosen_messages(call, queue))
-        summary.add(message.tag, delete_message(call, message));
-    return json_response(summary.as_json());
+    return change_each(chosen_messages(call, queue), true,
+                       [&](const listed_message& message) { return delete_message(call, message); });
 }
 
 http_response move_within(const broker_call& call, const std::string& target, queue_end end) {
     const std::string& queue = call.known_queue(0);
     const auto priority = call.number_of("priority");
     if (priority && (*priority < 0 || *priority > 9)) throw api_refusal{400, "priority must be from 0 to 9"};
-    change_summary summary;
-    for (const auto& message : chosen_messages(call, queue))
-        summary.add(message.tag, move_message(call, message, target, priority, end));
-    return json_response(summary.as_json());
+    // What stays in its queue would be chosen again by the next request: that is done in one.
+    return change_each(chosen_messages(call, queue), target != queue, [&](const listed_message& message) {
+        return move_message(call, message, target, priority, end);
+    });
 }
 
 http_response move_from_queue(const broker_call& call) {

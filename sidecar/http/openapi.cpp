@@ -66,7 +66,8 @@ constexpr std::string_view components = R"json({
 "complete":{"type":"boolean"},
 "queues":{"type":"array","items":{"type":"object"}}}},
 "Change":{"type":"object","required":["changed"],"properties":{"changed":{"type":"integer"},
-"marked":{"type":"integer"},"undo":{"type":["string","null"]},
+"marked":{"type":"integer"},"left":{"type":"integer"},"sockets":{"type":"integer"},
+"undo":{"type":["string","null"]},
 "gone":{"type":"array","items":{"type":"string"}},"errors":{"type":"array","items":{"type":"object"}}}}
 }})json";
 

@@ -4,6 +4,7 @@ import pytest
 
 from lab.commands import Commands
 from lab.environments import Environment
+from lab.kombu_peer import message
 from support import eventually
 
 GOOD, FAILED, BAD_USAGE, NOT_FOUND, REFUSED = range(5)
@@ -97,3 +98,17 @@ def test_names_of_others_cannot_steer_the_terminal(run, client):
     with run.on_terminal("queues") as terminal:
         assert terminal.finish() == GOOD
     assert "\x1b[31m" not in terminal.output and r"\x1b[31m" in terminal.output
+
+
+def test_many_are_deleted_by_one_command_piece_by_piece(run, client, site):
+    """The server hands back again and again; the command goes on until none is left."""
+    for _ in range(9):
+        site.upstream("LPUSH", "celery", *(message(task="lab.many") for _ in range(1000)))
+    client.send("lab.record", "stays")
+    eventually(lambda: "celery" in run("queues").out, 15, 0.2)
+    done = run("delete", "--queue", "celery", "--task", "lab.many", "--yes", "--json")
+    assert done.status == GOOD, done
+    assert done.json["changed"] == len(done.json["undos"]) == 9_000 and done.json["left"] == 0
+    assert site.depth() == 1
+    deletes = [one for one in site.api("/audit", limit=5)["items"] if one["action"] == "delete"]
+    assert len(deletes) == 5

@@ -211,3 +211,23 @@ def test_what_is_so_large_that_redis_would_stand_still_must_be_forced(site):
     assert site.redis.llen("celery") == 1
     site.post(f"/api/v1/messages/{tag_of(large)}/delete", {"force": True})
     assert site.redis.llen("celery") == 0
+
+
+def test_changes_of_many_hand_back_and_tell_how_many_are_left(site):
+    """Whoever asks for them again has them all in the end; no command keeps Redis busy."""
+    site.fill("celery", 9_000, task="lab.many")
+    site.fill("celery", 10, task="lab.few")
+    site.redis.slowlog_reset()
+    left, rounds = 9_000, 0
+    while left:
+        body = {"filter": {"task": "lab.many"}, "expect": left}
+        if rounds % 2:
+            body["to"] = "aside"
+        answer = site.post(f"/api/v1/queues/celery/{'move' if rounds % 2 else 'delete'}", body)
+        assert answer["changed"] > 0 and answer["left"] == left - answer["changed"]
+        left, rounds = answer["left"], rounds + 1
+    assert rounds > 1
+    assert site.redis.llen("celery") == 10
+    slow = [entry["command"][:60] for entry in site.redis.slowlog_get(50)]
+    assert slow == []
+    assert site.redis.llen("aside") + site.redis.hlen("__sidecar:br:trash") == 9_000
