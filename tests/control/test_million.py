@@ -88,3 +88,20 @@ def test_peek_page_move_and_delete_in_a_million_while_consumers_take(deep):
     assert len(found) == len(set(found))
     expected = {f"tag-{number:07}" for number in range(MESSAGES)} - {*victims[:2], movers[0]}
     assert set(found) == expected
+
+
+@pytest.mark.timeout(600)
+def test_purge_and_undo_of_a_million_and_a_filter_that_would_read_it_all(deep):
+    path = "/api/v1/queues/deep"
+    deep.redis.slowlog_reset()
+    depth = deep.redis.llen("deep")
+    deep.post(f"{path}/delete", {"filter": {"task": "lab.add"}, "expect": 1}, status=422)
+    assert deep.redis.llen("deep") == depth, "who would have to read it all changes nothing"
+    count = deep.post(f"{path}/purge", status=409)["count"]
+    purged = deep.post(f"{path}/purge", {"expect": count})
+    assert purged["changed"] == count and deep.redis.llen("deep") == 0
+    deep.redis.lpush("deep", *(element(MESSAGES + number) for number in range(3)))
+    deep.post(f"/api/v1/trash/{purged['undo']}/undo")
+    assert deep.redis.llen("deep") == depth + 3
+    assert tag_of(deep.redis.lindex("deep", 0)) == f"tag-{MESSAGES + 2:07}", "what came since runs last"
+    assert slow_commands(deep) == []
