@@ -31,10 +31,12 @@ def test_a_result_is_found_under_its_prefix(environment, clients, workers, apps,
 
 
 def test_a_result_nobody_was_seen_to_tell_is_found_under_the_brokers_prefix_only(site):
-    for key in ("shop:celery-task-meta-one", "other:celery-task-meta-two"):
+    for key in ("store:celery-task-meta-one", "other:celery-task-meta-two"):
         site.upstream("SET", key, '{"status": "SUCCESS", "result": 1}')
-    site.upstream("SADD", "shop:_kombu.binding.celery", "celery\x06\x16\x06\x16celery")
-    assert site.api("/tasks/one", prefix="shop:")["result"]["status"] == "SUCCESS"
-    with pytest.raises(ApiError) as refusal:
-        site.api("/tasks/two", prefix="shop:")
-    assert refusal.value.status == 404
+    site.upstream("SADD", "store:_kombu.binding.celery", "celery\x06\x16\x06\x16celery")
+    eventually(lambda: "store:" in [one["prefix"] for one in site.api("/brokers")["items"]], 15, 0.2)
+    assert site.api("/tasks/one", broker="store:")["result"]["status"] == "SUCCESS"
+    for task, broker in (("two", "store:"), ("one", "")):
+        with pytest.raises(ApiError) as refusal:
+            site.api(f"/tasks/{task}", broker=broker)
+        assert refusal.value.status == 404
