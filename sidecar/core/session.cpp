@@ -341,7 +341,7 @@ void session::on_run(std::uint32_t count, std::uint64_t command_bytes, std::stri
 void session::on_reply(const upstream_entry& entry, std::string_view bytes, bool complete) {
     const bool silent = (entry.flags & entry_flag::silent) != 0;
     multi_is_resent_ = false;
-    // CLIENT TRACKING was refused: the lease need not be kept for it.
+    // CLIENT TRACKING was refused where there was none: the lease need not be kept for it.
     if (entry.use == reply_use::sticky && (entry.flags & entry_flag::starts_tracking) != 0 &&
         bytes.starts_with('-')) {
         tracking_ = false;

@@ -452,6 +452,7 @@ private:
     bool tx_dirty_ = false;   // a queue-time refusal: EXEC will abort
     bool watching_ = false;
     bool tracking_ = false;
+    bool tracking_broadcast_ = false;
     bool streaming_ = false;      // MONITOR
     bool lease_ends_ = false;     // when all is answered
     bool lease_tainted_ = false;  // never to be reused

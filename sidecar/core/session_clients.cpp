@@ -44,16 +44,17 @@ std::string session::client_list_line() const {
     const auto seconds = [&](time_point since) {
         return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(shard_.now() - since).count());
     };
-    std::string flags;
+    std::string flags;  // in Redis's order
+    if (streaming_) flags += 'O';
     if (subscribed()) flags += 'P';
     if (tx_) flags += 'x';
     if (blocked()) flags += 'b';
     if (tracking_) flags += 't';
-    if (streaming_) flags += 'O';
+    if (tracking_ && tracking_broadcast_) flags += 'B';
+    if (life_ == session_life::draining || life_ == session_life::flushing) flags += 'c';
+    if (address_.unix_socket) flags += 'U';
     if (no_evict_) flags += 'e';
     if (no_touch_) flags += 'T';
-    if (address_.unix_socket) flags += 'U';
-    if (life_ == session_life::draining || life_ == session_life::flushing) flags += 'c';
     if (flags.empty()) flags = "N";
     const std::string qbuf = std::to_string(input_.size() - input_at_);
     const std::string out = std::to_string(output_.size());

@@ -349,9 +349,14 @@ session::step session::client_reply(args_view args) {
 
 // Tracking is state of an upstream connection, so the client gets one of its own for as long as it tracks.
 session::step session::tracking(const command& c) {
+    // So that tracking_ is what Redis said last: a refused ON leaves it as it was.
+    if (lease_ != nullptr && entries_ > 0) return wait_for(stall::drain);
     const bool on = c.args.size() > 2 && equals_ignoring_case(c.args[2], "on");
-    for (const auto arg : c.args.subspan(std::min<std::size_t>(3, c.args.size()))) {
-        if (on && equals_ignoring_case(arg, "redirect")) {
+    bool broadcast = false;
+    for (std::size_t i = 3; i < c.args.size(); ++i) {
+        if (equals_ignoring_case(c.args[i], "prefix")) ++i;  // the prefix is no option
+        else if (equals_ignoring_case(c.args[i], "bcast")) broadcast = true;
+        else if (on && equals_ignoring_case(c.args[i], "redirect")) {
             reply_error("ERR CLIENT TRACKING with REDIRECT is not possible through the sidecar: use RESP3");
             return step::consumed;
         }
@@ -370,6 +375,7 @@ session::step session::tracking(const command& c) {
     }
     const step result = with_lease(c, role(), false);
     if (result == step::consumed && lease_ != nullptr) {
+        if (!tracking_) tracking_broadcast_ = broadcast;  // Redis changes it only between OFF and ON
         tracking_ = true;
         lease_tainted_ = true;
     }

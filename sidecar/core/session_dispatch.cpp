@@ -343,7 +343,8 @@ std::uint32_t session::submit(link& target, const command& c, reply_use use, std
     entry.use = use;
     entry.flags = flags;
     if (c.spec->has(command_flag::readonly)) entry.flags |= entry_flag::readonly;
-    if (c.sub != nullptr && c.sub->name == "client|tracking") entry.flags |= entry_flag::starts_tracking;
+    if (c.sub != nullptr && c.sub->name == "client|tracking" && !tracking_)
+        entry.flags |= entry_flag::starts_tracking;
     if (reply_mode_ != reply_mode::on) entry.flags |= entry_flag::silent;
     ++entries_;
     unanswered_bytes_ += c.bytes.size();
