@@ -157,7 +157,7 @@ public:
     // Since when it keeps a dedicated connection for a transaction without using it.
     [[nodiscard]] std::optional<time_point> lease_idle_since() const;
     void close_idle_lease();
-    [[nodiscard]] std::string client_list_line() const;
+    [[nodiscard]] std::string client_list_line(std::string_view running = {}) const;
     [[nodiscard]] std::string_view kind() const;  // "normal" or "pubsub"
     [[nodiscard]] link* lease() const { return lease_; }
     [[nodiscard]] stall stalled() const { return stall_; }

@@ -40,7 +40,8 @@ std::string_view session::kind() const {
     return subscribed() ? "pubsub" : "normal";
 }
 
-std::string session::client_list_line() const {
+// `running` is the command that asks, which Redis shows as the last one.
+std::string session::client_list_line(std::string_view running) const {
     const auto seconds = [&](time_point since) {
         return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(shard_.now() - since).count());
     };
@@ -59,12 +60,14 @@ std::string session::client_list_line() const {
     const std::string qbuf = std::to_string(input_.size() - input_at_);
     const std::string out = std::to_string(output_.size());
     const auto count = [&](int kind) { return std::to_string(subs_ ? subs_->names[kind].size() : 0); };
-    const std::string last = last_command_ != nullptr ? std::string(last_command_->name) : "NULL";
+    const std::string last = !running.empty()           ? std::string(running)
+                             : last_command_ != nullptr ? std::string(last_command_->name)
+                                                        : "NULL";
     return "id=" + std::to_string(id_) + " addr=" + address_.remote + " laddr=" + address_.local +
            " fd=" + std::to_string(address_.descriptor) + " name=" + name_ + " age=" + seconds(created_at_) +
-           " idle=" + seconds(last_command_at_) + " flags=" + flags + " db=" + std::to_string(database_) +
-           " sub=" + count(0) + " psub=" + count(1) + " ssub=" + count(2) +
-           " multi=" + (tx_ ? std::to_string(tx_->size()) : "-1") + " qbuf=" + qbuf +
+           " idle=" + seconds(running.empty() ? last_command_at_ : shard_.now()) + " flags=" + flags +
+           " db=" + std::to_string(database_) + " sub=" + count(0) + " psub=" + count(1) +
+           " ssub=" + count(2) + " multi=" + (tx_ ? std::to_string(tx_->size()) : "-1") + " qbuf=" + qbuf +
            " qbuf-free=0 argv-mem=0 multi-mem=0" + " rbs=0 rbp=0 obl=" + out + " oll=0 omem=" + out +
            " tot-mem=" + std::to_string(sizeof(session) + input_.capacity() + output_.size()) +
            " events=r cmd=" + last + " user=" + user_->name + " redir=-1 resp=" + std::to_string(protocol_) +

@@ -309,7 +309,7 @@ std::string session::run_client(args_view args) {
     } else if (equals_ignoring_case(sub, "setinfo")) {
         return set_client_info(args);
     } else if (equals_ignoring_case(sub, "info")) {
-        resp::append_verbatim(out, client_list_line() + "\n", protocol_);
+        resp::append_verbatim(out, client_list_line("client|info") + "\n", protocol_);
     } else if (equals_ignoring_case(sub, "no-evict") || equals_ignoring_case(sub, "no-touch")) {
         const bool on = equals_ignoring_case(args[2], "on");
         if (!on && !equals_ignoring_case(args[2], "off")) return error("ERR syntax error");
