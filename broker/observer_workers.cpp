@@ -54,6 +54,14 @@ void add_process(worker_view& view, std::uint64_t id, const process_record& proc
     view.queues.assign(queues.begin(), queues.end());
 }
 
+// One that waits for lists as only kombu does, by priority; any other program's lists are not ours to tell
+// of.
+bool waits_by_priority(const client_record& client) {
+    if (!client.roles.contains(client_role::consumer)) return false;
+    const std::vector<std::string_view> keys(client.poll_keys.begin(), client.poll_keys.end());
+    return learn_lists(keys).certain;
+}
+
 }  // namespace
 
 std::vector<worker_view> observer::workers() const {
@@ -124,8 +132,8 @@ std::vector<worker_place> observer::worker_places() const {
         const bool works =
             std::any_of(process.open.begin(), process.open.end(), [&](std::uint64_t client_id) {
                 const client_record* const client = at.workers.find(client_id);
-                return client != nullptr && (client->roles.contains(client_role::consumer) ||
-                                             client->roles.contains(client_role::acks));
+                return client != nullptr &&
+                       (client->roles.contains(client_role::acks) || waits_by_priority(*client));
             });
         if (works || (!process.open.empty() && !process.node.empty()))
             places.insert({process.host, process.node});

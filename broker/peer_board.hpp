@@ -1,6 +1,7 @@
 #pragma once
 // Tells the other sidecars on the same Redis which workers have sockets here, and learns the same of them.
-// Each writes a key of its own, which expires soon after its process is gone, and stands in an index.
+// Each that has any writes a key of its own, which expires soon after its process is gone, and stands in an
+// index. Where no workers are, nothing is written.
 
 #include <cstdint>
 #include <string>
@@ -30,6 +31,8 @@ public:
     [[nodiscard]] std::uint64_t untold() const { return untold_; }  // places over the bound
 
 private:
+    [[nodiscard]] std::vector<redis_command> telling(const std::vector<worker_place>& own,
+                                                     std::int64_t now_us);
     [[nodiscard]] std::string told(const std::vector<worker_place>& own);
     void read(elsewhere& into, const std::string& text) const;
 
@@ -38,6 +41,7 @@ private:
     peer_board_limits limits_;
     elsewhere others_;
     std::uint64_t untold_ = 0;
+    bool stands_there_ = false;  // what was told last
 };
 
 }  // namespace broker

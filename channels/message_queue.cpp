@@ -41,7 +41,7 @@ bool message_queue::channel_is_full(std::string_view channel) const {
 }
 
 bool message_queue::acknowledge(std::uint64_t seq) {
-    if (seq >= next_seq_) return false;
+    if (seq > last_given_) return false;
     while (first_ < entries_.size() && entries_[first_].seq <= seq) {
         take_bytes(entries_[first_].what->frame.size());
         if (entries_[first_].what->is_notice()) --notices_;

@@ -49,7 +49,8 @@ public:
     push_result push(shared_envelope what, moment expires, moment now, std::size_t capacity);
     // A notice of the layer's own: it takes no message's place.
     void push_notice(shared_envelope what);
-    // Everything up to and including seq has arrived. False, and nothing changes: it was never given out.
+    // Everything up to and including seq has arrived. False, and nothing changes: it was never given out, so
+    // that whoever says so means another queue, of before a restart.
     bool acknowledge(std::uint64_t seq);
     void set_held(std::uint64_t held) { held_ = held; }
     // Hands up to `count` messages and about `bytes` to `each(entry)`, at least one if there is any.
@@ -62,6 +63,7 @@ public:
             const entry& next = entries_[given_];
             sum += next.what->frame.size();
             if (given > 0 && sum > bytes) break;
+            last_given_ = std::max(last_given_, next.seq);
             each(next);
         }
         return given;
@@ -100,6 +102,7 @@ private:
     std::size_t given_ = 0;
     std::size_t notices_ = 0;  // among those not yet acknowledged
     std::uint64_t next_seq_ = 1;
+    std::uint64_t last_given_ = 0;  // the highest number, also of what is to be given again
     std::uint64_t held_ = 0;
     std::uint64_t expired_ = 0;
     std::size_t bytes_ = 0;

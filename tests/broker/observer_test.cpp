@@ -340,6 +340,20 @@ TEST_CASE("observer learns a result backend's prefix from who tells and who wait
     CHECK(at.watch.result_prefixes(2) == std::vector<std::string>{"x_", "y_"});
 }
 
+TEST_CASE("observer tells other sidecars of Celery's consumers, not of other programs' lists",
+          "[broker][observer]") {
+    stage at;
+    at.connect(1, "10.0.0.7:1");
+    at.connect(2, "10.0.0.8:1");
+    at.note(1, wire_kind::waits, "", "jobs\nmails");
+    at.note(2, wire_kind::waits, "",
+            "celery\ncelery\x06\x16"
+            "3\ncelery\x06\x16"
+            "6\ncelery\x06\x16"
+            "9");
+    CHECK(at.watch.worker_places() == std::vector<worker_place>{{"10.0.0.8", ""}});
+}
+
 TEST_CASE("observer finds no orphans of a worker that has sockets at another sidecar", "[broker][observer]") {
     stage at;
     at.connect(1, "10.0.0.7:1");

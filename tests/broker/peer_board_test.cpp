@@ -34,6 +34,10 @@ private:
             texts[command[1]] = command[2];
         } else if (command[0] == "ZADD") {
             index.insert(command[3]);
+        } else if (command[0] == "DEL") {
+            texts.erase(command[1]);
+        } else if (command[0] == "ZREM") {
+            index.erase(command[2]);
         } else if (command[0] == "ZREVRANGE") {
             reply.type = resp::kind::array;
             for (const auto& id : index) reply.items.push_back(bulk(id));
@@ -68,6 +72,18 @@ TEST_CASE("peer_board learns which workers have sockets at another sidecar", "[p
     CHECK_FALSE(here.others().holds("10.0.0.8", "w1@x"));
     CHECK_FALSE(here.others().holds("127.0.0.1", ""));  // of another machine
     CHECK_FALSE(there.others().holds("10.0.0.7", "w1@x"));
+}
+
+TEST_CASE("peer_board writes nothing where no workers are", "[peer_board]") {
+    board_redis redis;
+    peer_board board("a", "m");
+    board.exchange(redis, {}, second_us);
+    CHECK(redis.index.empty());
+    board.exchange(redis, places{{"10.0.0.7", "w1@x"}}, 2 * second_us);
+    CHECK(redis.index.size() == 1);
+    board.exchange(redis, {}, 3 * second_us);
+    CHECK(redis.index.empty());
+    CHECK(redis.texts.empty());
 }
 
 TEST_CASE("peer_board forgets who is gone, but nothing while Redis is away", "[peer_board]") {

@@ -48,11 +48,16 @@ TEST_CASE("messages are given in order, once, until they are to be given again")
 TEST_CASE("an acknowledgement of what was never given out changes nothing") {
     message_queue queue;
     push(queue, "a");
-    CHECK_FALSE(queue.acknowledge(2));
-    CHECK(queue.size() == 1);
+    push(queue, "b");
     CHECK(queue.acknowledge(0));
+    CHECK_FALSE(queue.acknowledge(1));
+    CHECK(given(queue, 1) == "1:a");
+    CHECK_FALSE(queue.acknowledge(2));
+    CHECK(queue.size() == 2);
+    queue.give_again();
     CHECK(queue.acknowledge(1));
     CHECK(queue.acknowledge(1));
+    CHECK(given(queue) == "2:b");
 }
 
 TEST_CASE("waiting, unacknowledged and held messages together fill a queue, which keeps the oldest") {
@@ -65,6 +70,7 @@ TEST_CASE("waiting, unacknowledged and held messages together fill a queue, whic
     CHECK(given(queue) == "2:b");
     queue.set_held(0);
     CHECK(push(queue, "d", 3) == push_result::queued);
+    CHECK(given(queue) == "3:d");
     CHECK(queue.acknowledge(3));
     CHECK(queue.in_use() == 0);
 }
