@@ -181,9 +181,9 @@ def test_hello_comes_first_and_the_layer_has_its_db(connect):
 
 
 def test_what_was_never_given_cannot_be_acknowledged(connect):
-    receiver, sender = connect("specific.a"), connect("specific.b")
-    sender.execute_command("CH.SEND", "specific.a!1", b"x")
-    assert "never given" in refused(sender, "CH.ACK", "specific.a", 1)
+    receiver, other = connect("specific.a"), connect("specific.a")
+    other.execute_command("CH.SEND", "specific.a!1", b"x")
+    assert "never given" in refused(other, "CH.ACK", "specific.a", 1)
     assert "never given" in refused(receiver, "CH.RECV", "specific.a", "ACK", 1)
     assert receiver.execute_command("CH.RECV", "specific.a") == [[1, b"specific.a!1", b"x"]]
     assert receiver.execute_command("CH.RECV", "specific.a", "ACK", 1) is None

@@ -40,7 +40,6 @@ FOLDERS = {"sidecar", "resp", "channels", "broker", "compose", "tests", "bench"}
 DOCUMENTS = {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"}
 TOP_LEVEL = FOLDERS | DOCUMENTS | {"CMakeLists.txt", "CMakePresets.json", "dev"}
 TESTED = ("resp", "channels", "broker", "sidecar/core", "sidecar/config")
-NATIVE = "it needs what Redis answers to scripts: tests/layer/test_native_commands.py"
 CHANGES = "it needs what Redis answers: tests/control/test_changes.py"
 # Units without a test of the same name, each with the reason.
 UNTESTED = {
@@ -50,10 +49,6 @@ UNTESTED = {
     "broker/python_repr.cpp": "the rendering half of typed_value.hpp: typed_value_test.cpp",
     "broker/stream_options.cpp": "BLOCK of XREAD, read through blocking_call: blocking_call_test.cpp",
     "sidecar/core/broker_reserve.cpp": "the following half of broker_gate.hpp: broker_gate_test.cpp",
-    "sidecar/core/channel_service.cpp": NATIVE,
-    "sidecar/core/channel_service_claims.cpp": NATIVE,
-    "sidecar/core/channel_service_groups.cpp": NATIVE,
-    "sidecar/core/channel_service_messages.cpp": NATIVE,
 }
 
 BANNED = re.compile(r"\b(FIXME|XXX)\b")
