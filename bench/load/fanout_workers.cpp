@@ -130,7 +130,13 @@ private:
         return std::make_unique<worker>(std::vector<std::string>{
             settings_.python, settings_.worker, "--layer", layer_name(settings_.kind), "--url",
             "redis://" + address + "/" + std::to_string(settings_.database), "--group",
-            "fanout." + settings_.name, "--members", std::to_string(members)});
+            group(), "--members", std::to_string(members)});
+    }
+
+    // Of this run alone: what an earlier one has left behind are members too, for a layer that does not notice
+    // that their process has ended.
+    [[nodiscard]] std::string group() const {
+        return "fanout." + settings_.name + "." + std::to_string(::getpid());
     }
 
     static void expect_ready(worker& which) {
