@@ -118,8 +118,8 @@ def test_one_waiter_is_woken_per_message(box):
         assert put(box, "x", "a") == waiters[:1]
         assert box.waiting("a") == 2
         wake(box, waiters[:1])
-        await asyncio.wait_for(waiters[0].future, 5)
-        assert not waiters[1].future.done()
+        await asyncio.wait_for(waiters[0], 5)
+        assert not waiters[1].done()
 
     asyncio.run(main())
 
@@ -129,8 +129,8 @@ def test_a_cancelled_waiter_that_was_woken_passes_it_on(box):
         loop = asyncio.get_running_loop()
         first, second = (box.take_or_wait("a", loop)[1] for _ in range(2))
         put(box, "x", "a")
-        assert box.give_up(first) is second
-        assert box.give_up(second) is None
+        assert box.give_up("a", first) is second
+        assert box.give_up("a", second) is None
         assert taken(box, "a") == "x"
 
     asyncio.run(main())
@@ -139,7 +139,7 @@ def test_a_cancelled_waiter_that_was_woken_passes_it_on(box):
 def test_a_cancelled_waiter_that_was_not_woken_is_forgotten(box):
     async def main():
         first, second = (box.take_or_wait("a", asyncio.get_running_loop())[1] for _ in range(2))
-        assert box.give_up(first) is None
+        assert box.give_up("a", first) is None
         assert put(box, "x", "a") == [second]
 
     asyncio.run(main())
@@ -154,6 +154,6 @@ def test_the_turn_of_a_waiter_whose_loop_is_closed_goes_to_the_next(box):
         alive = box.take_or_wait("a", asyncio.get_running_loop())[1]
         assert put(box, "x", "a") == [gone]
         wake(box, [gone])
-        await asyncio.wait_for(alive.future, 5)
+        await asyncio.wait_for(alive, 5)
 
     asyncio.run(main())

@@ -5,8 +5,8 @@ Lives apart from the layer object, so that a layer that nobody holds any more ca
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,7 +53,7 @@ class Core:
         capacity: Callable[[str], int],
         seconds: float,
     ) -> None:
-        self.pid = os.getpid()
+        self._forks = engines.forks
         self.client_prefix = uuid.uuid4().hex
         self.engine = engines.current()
         self.max_message = limits.max_message or 0
@@ -74,7 +74,10 @@ class Core:
         self.pumps: dict[str, Pump] = {}
         self._normal: dict[str, Mailbox] = {}
         self.reporting = False
-        """The sidecar will be told soon what was read."""
+        """The sidecar will be told soon what was read. Set by whoever sees to it, in any thread."""
+        self._report: asyncio.TimerHandle | None = None
+        self.scarce_reads = max(1, limits.capacity // 4)
+        """So many messages read and not reported, and the sidecar is told at once."""
         self.reading: dict[str, Process] = {}
         """Channels whose names were found good, for those who receive again and again."""
         self._refusal = ""
@@ -82,6 +85,10 @@ class Core:
         """Processes whose last report may have been overtaken."""
         self._open = False
         self._refreshed = 0.0
+
+    def is_ours(self) -> bool:
+        """False in a child: what it has inherited is its parent's. From any thread."""
+        return self._forks == engines.forks
 
     @property
     def main(self) -> str:
@@ -192,7 +199,9 @@ class Core:
         self._start()
         receiver = self.receivers.get(process.name)
         if receiver is None or receiver.ended:
-            self.receivers[process.name] = Receiver(self.engine, self._opener(process), process)
+            self.receivers[process.name] = Receiver(
+                self.engine, self._opener(process), process, self.delivered
+            )
         process.served = True
 
     def want_normal(self, channel: str) -> None:
@@ -277,12 +286,19 @@ class Core:
 
     def taken(self, process: Process) -> None:
         """Messages were read: the sidecar is told at once when room is scarce, a little later otherwise."""
-        scarce = max(1, self.limits.capacity // 4)
-        if process.mailbox.reported - process.mailbox.held >= scarce:
+        if process.mailbox.reported - process.mailbox.held >= self.scarce_reads:
             self.report_held()
-        elif not self.reporting:
-            self.reporting = True
-            self.engine.loop.call_later(REPORT_SECONDS, self._report_later)
+        self._report_soon()
+
+    def delivered(self) -> None:
+        """Most messages are read at once: this looks after it, so that no receiver has to say so."""
+        if not self.reporting:
+            self._report_soon()
+
+    def _report_soon(self) -> None:
+        self.reporting = True
+        if self._report is None:
+            self._report = self.engine.loop.call_later(REPORT_SECONDS, self._report_later)
 
     def read_just_now(self, process: str) -> bool:
         """What was read of its messages may not have reached the sidecar yet. From any thread."""
@@ -290,6 +306,7 @@ class Core:
         return found is not None and (process in self._unsure or found.mailbox.reported > found.mailbox.held)
 
     def _report_later(self) -> None:
+        self._report = None
         self.reporting = False
         self.report_held()
 
@@ -305,12 +322,12 @@ class Core:
         for process in self.processes():
             behind = process.seen - process.reported_seen
             if process.mailbox.reported > process.mailbox.held or behind >= self._scarce:
-                self._report(self._link, process)
+                self._tell_held(self._link, process)
                 if not self._unsure:
                     self.engine.loop.call_later(CONFIRM_SECONDS, self._confirm_held)
                 self._unsure.add(process.name)
 
-    def _report(self, link: Link, process: Process) -> None:
+    def _tell_held(self, link: Link, process: Process) -> None:
         held = process.mailbox.reported = process.mailbox.held
         process.reported_seen = process.seen
         deadline = self.engine.loop.time() + self.send_seconds
@@ -322,7 +339,7 @@ class Core:
         names, self._unsure = self._unsure, set()
         if self._link is not None:
             for name in names:
-                self._report(self._link, self.process(name))
+                self._tell_held(self._link, self.process(name))
 
     def left_over(self, channel: str) -> None:
         """A receiver of a normal channel was cancelled after a message had come for it."""
@@ -372,7 +389,7 @@ def _ignore(result: Any, error: BaseException | None) -> None:
 
 def shut(core: Core) -> None:
     """From any thread: a layer that nobody holds any more."""
-    if core.pid == os.getpid():
+    if core.is_ours():
         core.engine.submit(lambda: core.engine.start(core.close()))
 
 

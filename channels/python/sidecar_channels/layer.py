@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 import uuid
 import weakref
@@ -91,6 +90,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         )
         self._local_capacity = _local_capacity(self.channel_capacity, capacity, channel_limit)
         self._opens = hasattr(self._serializer, "open")
+        self._decode = self._serializer.from_bytes if self._opens else self._serializer.deserialize
         self._lock = threading.Lock()
         self._kept: Core | None = None
 
@@ -112,7 +112,9 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
 
     async def receive(self, channel: str) -> Any:
         """The next message of the channel; waits for it, also while no sidecar can be reached."""
-        core = self._core
+        core = self._kept
+        if core is None or not core.is_ours():
+            core = self._make_core()
         process = core.reading.get(channel)
         if process is None:
             self._check_channel(channel)
@@ -128,17 +130,20 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
             if waiter is None:
                 break
             try:
-                await waiter.future
+                await waiter
             except BaseException:
                 core.reading.pop(channel, None)
-                heir = mailbox.give_up(waiter)
+                heir = mailbox.give_up(channel, waiter)
                 if heir is not None:
                     wake(mailbox, [heir])
                 raise
         assert parcel is not None
-        if mailbox.reported > mailbox.held and not core.reporting:
+        unreported = mailbox.reported - mailbox.held
+        if unreported > 0 and (not core.reporting or unreported == core.scarce_reads):
+            core.reporting = True
             core.engine.submit(core.taken, process)
-        return self._open(parcel)
+        plain = parcel.plain
+        return self._open(parcel) if plain is None else self._decode(plain)
 
     async def _receive_normal(self, core: Core, channel: str) -> Any:
         mailbox = core.normal(channel)
@@ -149,9 +154,9 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
                 break
             core.engine.submit(core.want_normal, channel)
             try:
-                await waiter.future
+                await waiter
             except BaseException:
-                heir = mailbox.give_up(waiter)
+                heir = mailbox.give_up(channel, waiter)
                 if heir is not None:
                     wake(mailbox, [heir])
                 core.engine.submit(core.left_over, channel)
@@ -248,7 +253,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
     async def close_pools(self) -> None:
         """Ends the layer's connections; the next call makes new ones. Memberships survive if that is soon."""
         core = self._kept
-        if core is None or core.pid != os.getpid():
+        if core is None or not core.is_ours():
             return
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -306,7 +311,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
     @property
     def _core(self) -> Core:
         core = self._kept
-        if core is not None and core.pid == os.getpid():
+        if core is not None and core.is_ours():
             return core
         return self._make_core()
 
@@ -314,7 +319,7 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         if self._kept is not None:
             self._lock = threading.Lock()  # a fork may have copied it locked
         with self._lock:
-            if self._kept is None or self._kept.pid != os.getpid():
+            if self._kept is None or not self._kept.is_ours():
                 self._kept = Core(
                     self.hosts,
                     self.prefix,
@@ -348,13 +353,13 @@ class SidecarChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         return payload
 
     def _open(self, parcel: Parcel) -> Any:
-        serializer = self._serializer
+        """A message of the receiver's own; what goes before is done once for all who get it."""
         if not self._opens:
-            return serializer.deserialize(parcel.payload)
+            return self._decode(parcel.payload)
         plain = parcel.plain
         if plain is None:
-            plain = parcel.plain = serializer.open(parcel.payload)
-        return serializer.from_bytes(plain)
+            plain = parcel.plain = self._serializer.open(parcel.payload)
+        return self._decode(plain)
 
     def _check_channel(self, name: str) -> None:
         check = getattr(self, "require_valid_channel_name", None) or self.valid_channel_name

@@ -30,14 +30,8 @@ class Parcel:
         self.unread = True
 
 
-class Waiter:
-    __slots__ = ("channel", "future", "loop", "woken")
-
-    def __init__(self, channel: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.channel = channel
-        self.loop = loop
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.woken = False
+Waiter = asyncio.Future[None]
+"""Of a receiver: woken when it is done, and no longer in its slot from when that was decided."""
 
 
 class Slot:
@@ -68,20 +62,23 @@ class Mailbox:
 
     def put(self, payload: bytes, channels: Iterable[str], woken: list[Waiter]) -> None:
         """A copy into each channel's queue; waiters to be woken are appended to `woken`."""
+        slots = self._slots
         with self.lock:
             parcel = Parcel(payload, monotonic())
+            copies = 0
             for channel in channels:
-                slot = self._slots.get(channel)
+                slot = slots.get(channel)
                 if slot is None:
-                    slot = self._slots[channel] = Slot()
-                elif len(slot.parcels) >= self._capacity(channel) and not self._make_room(slot, channel):
+                    slot = slots[channel] = Slot()
+                elif slot.parcels and not self._has_room(slot, channel):
                     self.dropped += 1
                     continue
                 slot.parcels.append(parcel)
-                parcel.copies += 1
+                copies += 1
                 if slot.waiters:
-                    woken.append(self._next_waiter(slot))
-            if parcel.copies:
+                    woken.append(slot.waiters.popleft())
+            if copies:
+                parcel.copies = copies
                 self.held += 1
 
     def take(self, channel: str) -> Parcel | None:
@@ -94,30 +91,39 @@ class Mailbox:
     ) -> tuple[Parcel | None, Waiter | None]:
         """A message, or a waiter to await before asking again."""
         with self.lock:
-            parcel = self._take(channel)
-            if parcel is not None:
-                return parcel, None
             slot = self._slots.get(channel)
             if slot is None:
                 slot = self._slots[channel] = Slot()
-            waiter = Waiter(channel, loop)
+            elif slot.parcels:
+                parcel = self._take_from(slot)
+                if parcel is not None:
+                    return parcel, None
+            waiter = loop.create_future()
             slot.waiters.append(waiter)
             return None, waiter
 
-    def give_up(self, waiter: Waiter) -> Waiter | None:
+    def give_up(self, channel: str, waiter: Waiter) -> Waiter | None:
         """A waiter was cancelled. If it had been woken, the one to wake in its place."""
         with self.lock:
-            slot = self._slots.get(waiter.channel)
+            slot = self._slots.get(channel)
             if slot is None:
                 return None
-            if not waiter.woken:
-                if waiter in slot.waiters:
-                    slot.waiters.remove(waiter)
-                self._forget_if_idle(waiter.channel, slot)
+            if waiter in slot.waiters:
+                slot.waiters.remove(waiter)
+                self._forget_if_idle(channel, slot)
                 return None
             if slot.parcels and slot.waiters:
-                return self._next_waiter(slot)
+                return slot.waiters.popleft()
             return None
+
+    def heirs(self) -> list[Waiter]:
+        """To be woken when others never will be: one for each message there. Too many do no harm."""
+        with self.lock:
+            return [
+                slot.waiters.popleft()
+                for slot in self._slots.values()
+                for _ in range(min(len(slot.parcels), len(slot.waiters)))
+            ]
 
     def sweep(self) -> None:
         """Drops what is too old in queues that nobody reads, and queues that are not used."""
@@ -132,7 +138,7 @@ class Mailbox:
         with self.lock:
             for channel, slot in list(self._slots.items()):
                 while slot.parcels:
-                    self._release(slot.parcels.popleft(), read=False)
+                    self._discard(slot.parcels.popleft())
                 self._forget_if_idle(channel, slot)
 
     def waiting(self, channel: str | None = None) -> int:
@@ -150,55 +156,58 @@ class Mailbox:
 
     def _take(self, channel: str) -> Parcel | None:
         slot = self._slots.get(channel)
-        if slot is None:
-            return None
-        if slot.parcels:
-            self._expire(slot, monotonic() - self._lifetime)
-            if slot.parcels:
-                parcel = slot.parcels.popleft()
-                self._release(parcel, read=True)
-                return parcel
-        return None
+        return self._take_from(slot) if slot is not None and slot.parcels else None
+
+    def _take_from(self, slot: Slot) -> Parcel | None:
+        """Of a slot that holds something."""
+        limit = monotonic() - self._lifetime
+        if slot.parcels[0].arrived < limit:
+            self._expire(slot, limit)
+            if not slot.parcels:
+                return None
+        parcel = slot.parcels.popleft()
+        parcel.copies -= 1
+        if parcel.unread:
+            parcel.unread = False
+            self.held -= 1
+        return parcel
 
     def _expire(self, slot: Slot, limit: float) -> None:
         while slot.parcels and slot.parcels[0].arrived < limit:
-            self._release(slot.parcels.popleft(), read=False)
+            self._discard(slot.parcels.popleft())
             self.expired += 1
 
-    def _make_room(self, slot: Slot, channel: str) -> bool:
-        self._expire(slot, monotonic() - self._lifetime)
-        return len(slot.parcels) < self._capacity(channel)
+    def _has_room(self, slot: Slot, channel: str) -> bool:
+        capacity = self._capacity(channel)
+        if len(slot.parcels) >= capacity:
+            self._expire(slot, monotonic() - self._lifetime)
+        return len(slot.parcels) < capacity
 
-    def _release(self, parcel: Parcel, read: bool) -> None:
+    def _discard(self, parcel: Parcel) -> None:
+        """A copy that nobody has read."""
         parcel.copies -= 1
-        if parcel.unread and (read or not parcel.copies):
+        if parcel.unread and not parcel.copies:
             parcel.unread = False
             self.held -= 1
-
-    def _next_waiter(self, slot: Slot) -> Waiter:
-        waiter = slot.waiters.popleft()
-        waiter.woken = True
-        return waiter
 
     def _forget_if_idle(self, channel: str, slot: Slot) -> None:
         if not slot.parcels and not slot.waiters:
             del self._slots[channel]
 
 
-def _resolve(futures: list[asyncio.Future[None]]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
+def _resolve(waiters: list[Waiter]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
 
 
 def wake(mailbox: Mailbox, waiters: list[Waiter]) -> None:
     """One call into each loop, however many waiters it has. A loop that is closed passes its turns on."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Waiter]] = {}
     for waiter in waiters:
-        by_loop.setdefault(waiter.loop, []).append(waiter)
+        by_loop.setdefault(waiter.get_loop(), []).append(waiter)
     for loop, mine in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_resolve, [waiter.future for waiter in mine])
+            loop.call_soon_threadsafe(_resolve, mine)
         except RuntimeError:
-            heirs = [heir for heir in map(mailbox.give_up, mine) if heir is not None]
-            wake(mailbox, heirs)
+            wake(mailbox, mailbox.heirs())

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from . import protocol
 from .backoff import Backoff
@@ -154,8 +155,11 @@ class _Task:
 class Receiver(_Task):
     """Keeps one CH.RECV of a process under way, and acknowledges by the next what has reached its mailbox."""
 
-    def __init__(self, engine: Engine, open_wire: Opener, process: Process) -> None:
+    def __init__(
+        self, engine: Engine, open_wire: Opener, process: Process, delivered: Callable[[], None]
+    ) -> None:
         self.process = process
+        self._delivered = delivered
         super().__init__(engine, open_wire)
         process.served = True
 
@@ -165,12 +169,20 @@ class Receiver(_Task):
     async def _serve(self, wire: Wire, welcome: Welcome) -> None:
         process, mailbox = self.process, self.process.mailbox
         process.adopt(welcome)
-        while True:
+
+        def receive() -> None:
             held = mailbox.reported = mailbox.held
-            reply = await wire.ask(protocol.receive(process.name, process.seen, held), ANSWER_SECONDS)
+            wire.put(protocol.receive(process.name, process.seen, held))
+
+        def take(reply: Any) -> None:
             woken = process.deliver(protocol.parse_entries(reply))
+            receive()
             if woken:
-                wake(mailbox, woken)
+                self._delivered()
+                wake(mailbox, woken)  # last: from here on this thread only hinders those who were woken
+
+        receive()
+        await wire.listen(take, ANSWER_SECONDS)
 
 
 class Pump(_Task):
