@@ -110,6 +110,7 @@ class _Task:
     async def _once(self) -> bool:
         """False when there is no more to do."""
         wire: Wire | None = None
+        self._dropping = False  # a drop may have met a connection that was ending by itself
         try:
             wire, welcome = await self._open()
             self.node = welcome.node
