@@ -18,6 +18,7 @@ CONTENDERS = {
     "sidecar": Contender("pubsub", "sidecar"),
     "core": Contender("core", "redis"),
     "layer": Contender("layer", "redis"),
+    "bare": Contender("bare", "redis"),  # the floor: asyncio without any layer; concerns no server
     "package": Contender("package", "sidecar", native=True),
     "native": Contender("native", "sidecar", native=True),
 }
@@ -67,7 +68,7 @@ ALL = [
     Workload(
         "group",
         "group_send to 1,000 members in 10 Django processes",
-        ("core", "layer", "package"),
+        ("core", "layer", "bare", "package"),
         (*THOUSAND, "--processes", "10", "--payload", "100", "--rate", "3"),
         5,
     ),

@@ -28,6 +28,7 @@ they were due, so that a server that stalls is charged for all that waited.
     native      Sidecar's CH.* commands, a connection for each process
     core        channels_redis.core.RedisChannelLayer, in Python processes
     layer       channels_redis.pubsub.RedisPubSubChannelLayer, in Python processes
+    bare        no layer: datagrams between Python processes, which is what asyncio takes by itself
     package     sidecar_channels.SidecarChannelLayer, in Python processes (set PYTHONPATH, or --python)
 
   Where --rate is below what a server can do, read the latencies; where they grow beyond all measure, it is
@@ -60,6 +61,7 @@ const std::map<std::string, target_kind> kinds{{"pubsub", target_kind::pubsub},
                                                {"native", target_kind::native},
                                                {"core", target_kind::layer_core},
                                                {"layer", target_kind::layer_pubsub},
+                                               {"bare", target_kind::layer_bare},
                                                {"package", target_kind::layer_native}};
 
 struct opened_target {

@@ -12,7 +12,7 @@
 
 namespace bench {
 
-enum class target_kind : std::uint8_t { pubsub, native, layer_core, layer_pubsub, layer_native };
+enum class target_kind : std::uint8_t { pubsub, native, layer_core, layer_pubsub, layer_bare, layer_native };
 
 struct target_settings {
     std::string name;  // in the report

@@ -11,10 +11,15 @@ Told line by line on its input; every line is answered. Latencies are counted in
 import argparse
 import asyncio
 import collections
+import contextlib
+import itertools
 import os
+import socket
 import sys
 import threading
 import time
+
+import msgpack
 
 CAPACITY = 1_000_000
 STAMP = 32
@@ -115,7 +120,53 @@ class Book:
         yield "done"
 
 
+class Bare:
+    """No layer: a datagram for each process, a future for each member. What asyncio alone takes."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.bound = False
+        self.unread = {}
+        self.waiting = {}
+
+    async def new_channel(self):
+        return str(len(self.unread))
+
+    async def group_add(self, group, channel):
+        self.unread[channel] = collections.deque()
+        for place in itertools.count():
+            if self.bound:
+                break
+            with contextlib.suppress(OSError):  # another process has that place
+                self.socket.bind(f"\0{group}.{place}")
+                self.bound = True
+                asyncio.get_running_loop().add_reader(self.socket, self.read)
+
+    def read(self):
+        packed = self.socket.recv(1 << 16)
+        for unread in self.unread.values():
+            unread.append(packed)
+        waiting, self.waiting = self.waiting, {}
+        for future in waiting.values():
+            future.set_result(None)
+
+    async def receive(self, channel):
+        while not self.unread[channel]:
+            future = self.waiting[channel] = asyncio.get_running_loop().create_future()
+            await future
+        return msgpack.unpackb(self.unread[channel].popleft())
+
+    async def group_send(self, group, message):
+        packed = msgpack.packb(message)
+        with contextlib.suppress(ConnectionRefusedError):  # that was the last
+            for place in itertools.count():
+                self.socket.sendto(packed, f"\0{group}.{place}")
+
+
 def make_layer(kind, url):
+    if kind == "bare":
+        return Bare()
     if kind == "native":
         from sidecar_channels import SidecarChannelLayer
 
@@ -213,7 +264,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--layer", choices=("core", "pubsub", "native"), required=True)
+    parser.add_argument("--layer", choices=("bare", "core", "pubsub", "native"), required=True)
     parser.add_argument("--url", required=True)
     parser.add_argument("--group", required=True)
     parser.add_argument("--members", type=int, required=True, help="0: this process sends only")

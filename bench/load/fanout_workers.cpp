@@ -27,6 +27,7 @@ constexpr int answer_ms_max = 60'000;
 constexpr int count_interval_ms = 20;
 
 const char* layer_name(target_kind kind) {
+    if (kind == target_kind::layer_bare) return "bare";
     if (kind == target_kind::layer_core) return "core";
     return kind == target_kind::layer_pubsub ? "pubsub" : "native";
 }
