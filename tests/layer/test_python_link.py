@@ -138,6 +138,20 @@ async def test_a_call_waits_no_longer_than_its_time(rig):
 
 
 @scenario
+async def test_what_concerned_an_earlier_connection_is_not_said_on_the_next(rig):
+    rig.away = True
+    (await rig.wire(0)).cut()
+    await becomes_true(lambda: rig.wires[0].closed)
+    stale = rig.ask("ACK", 7, retry=Retry.POINTLESS)
+    kept = rig.ask("A")
+    rig.away = False
+    (await rig.wire(1, ("A",))).answer("a")
+    assert await kept == "a"
+    with pytest.raises(SidecarUnavailable):
+        await stale
+
+
+@scenario
 async def test_a_connection_that_does_not_answer_is_left(rig):
     silent, patient = rig.ask("A", retry=Retry.NEVER, seconds=0.3), rig.ask("B", seconds=10)
     await rig.wire(0, ("A",), ("B",))

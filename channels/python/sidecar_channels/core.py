@@ -328,6 +328,10 @@ class Core:
                 self._unsure.add(process.name)
 
     def _tell_held(self, link: Link, process: Process) -> None:
+        receiver = self.receivers.get(process.name)
+        if receiver is None or receiver.node != self._link_node:
+            # Another sidecar would drop unread messages numbered like these. The next CH.RECV says it all.
+            return
         held = process.mailbox.reported = process.mailbox.held
         process.reported_seen = process.seen
         deadline = self.engine.loop.time() + self.send_seconds

@@ -109,6 +109,7 @@ class Link:
             try:
                 wire = await self._open()
                 self._backoff.reset()
+                self._forget_pointless()
                 await self._serve(wire)
             except LOST as error:
                 self._why = error
@@ -192,6 +193,15 @@ class Link:
                     OutcomeUnknown(f"{call.name}: the connection ended before the answer came: {self._why}")
                 )
         self._pending.extendleft(reversed(again))
+
+    def _forget_pointless(self) -> None:
+        """Of before this connection: numbers of messages acknowledged to a sidecar that may count anew."""
+        waiting, self._pending = self._pending, deque()
+        for call in waiting:
+            if call.retry is Retry.POINTLESS:
+                call.fail(SidecarUnavailable(f"{call.name}: meant for an earlier connection"))
+            else:
+                self._pending.append(call)
 
     def _tick(self) -> None:
         now = self._engine.loop.time()

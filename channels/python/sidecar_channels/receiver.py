@@ -113,6 +113,7 @@ class _Task:
         self._dropping = False  # a drop may have met a connection that was ending by itself
         try:
             wire, welcome = await self._open()
+            self.on_open(welcome)
             self.node = welcome.node
             self._backoff.reset()
             self._serving = self._engine.spawn(self._serve(wire, welcome))
@@ -136,6 +137,9 @@ class _Task:
 
     async def _serve(self, wire: Wire, welcome: Welcome) -> None:
         raise NotImplementedError
+
+    def on_open(self, welcome: Welcome) -> None:
+        """There is a connection."""
 
     def on_end(self) -> None:
         """There is nothing left to read, or it was closed."""
@@ -164,12 +168,14 @@ class Receiver(_Task):
         super().__init__(engine, open_wire)
         process.served = True
 
+    def on_open(self, welcome: Welcome) -> None:
+        self.process.adopt(welcome)
+
     def on_end(self) -> None:
         self.process.served = False
 
     async def _serve(self, wire: Wire, welcome: Welcome) -> None:
         process, mailbox = self.process, self.process.mailbox
-        process.adopt(welcome)
 
         def receive() -> None:
             held = mailbox.reported = mailbox.held
