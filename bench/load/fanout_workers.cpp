@@ -134,8 +134,8 @@ private:
             group(), "--members", std::to_string(members)});
     }
 
-    // Of this run alone: what an earlier one has left behind are members too, for a layer that does not notice
-    // that their process has ended.
+    // Of this run alone: what an earlier one has left behind are members too, for a layer that does not
+    // notice that their process has ended.
     [[nodiscard]] std::string group() const {
         return "fanout." + settings_.name + "." + std::to_string(::getpid());
     }

@@ -29,7 +29,18 @@ HELLO_REPLY = re.compile(rb"[*%]\d+\r\n\$6\r\nserver\r\n")
 UNORDERED = {"SMEMBERS", "SINTER", "SUNION", "SDIFF", "KEYS"}
 RANDOM = {"SPOP", "SRANDMEMBER", "RANDOMKEY", "HRANDFIELD", "ZRANDMEMBER", "TIME", "LASTSAVE"}
 SCANS = {"SCAN", "SSCAN", "HSCAN", "ZSCAN"}
-STABLE_CLIENT_FIELDS = (b"name", b"db", b"sub", b"psub", b"ssub", b"multi", b"user", b"resp", b"flags", b"cmd")
+STABLE_CLIENT_FIELDS = (
+    b"name",
+    b"db",
+    b"sub",
+    b"psub",
+    b"ssub",
+    b"multi",
+    b"user",
+    b"resp",
+    b"flags",
+    b"cmd",
+)
 
 
 def shape(frame):
