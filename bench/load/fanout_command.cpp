@@ -57,12 +57,10 @@ struct fanout_request {
     std::uint16_t bytes_port = 0;
 };
 
-const std::map<std::string, target_kind> kinds{{"pubsub", target_kind::pubsub},
-                                               {"native", target_kind::native},
-                                               {"core", target_kind::layer_core},
-                                               {"layer", target_kind::layer_pubsub},
-                                               {"bare", target_kind::layer_bare},
-                                               {"package", target_kind::layer_native}};
+const std::map<std::string, target_kind> kinds{
+    {"pubsub", target_kind::pubsub},   {"native", target_kind::native},
+    {"core", target_kind::layer_core}, {"layer", target_kind::layer_pubsub},
+    {"bare", target_kind::layer_bare}, {"package", target_kind::layer_native}};
 
 struct opened_target {
     target_settings settings;

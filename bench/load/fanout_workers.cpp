@@ -130,8 +130,8 @@ private:
         address += settings_.host + ":" + std::to_string(settings_.port);
         return std::make_unique<worker>(std::vector<std::string>{
             settings_.python, settings_.worker, "--layer", layer_name(settings_.kind), "--url",
-            "redis://" + address + "/" + std::to_string(settings_.database), "--group",
-            group(), "--members", std::to_string(members)});
+            "redis://" + address + "/" + std::to_string(settings_.database), "--group", group(), "--members",
+            std::to_string(members)});
     }
 
     // Of this run alone: what an earlier one has left behind are members too, for a layer that does not
