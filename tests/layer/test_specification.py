@@ -30,7 +30,7 @@ EVERY_TYPE = {
 UNCHECKED = "its client checks neither names nor messages"
 RESEND_SECONDS = 0.5  # after it a message that nobody got is sent again
 TWICE_SECONDS = 0.3  # within it a second copy of a message would come
-SEND_SECONDS = 4  # for everything that the test of row 18 sends
+SEND_SECONDS = 15  # for everything that the test of row 18 sends
 NO_CAPACITY = "its queues are unbounded, it knows no capacity"
 
 
