@@ -59,8 +59,11 @@ void peer_board::read(elsewhere& into, const std::string& text) const {
 
 std::vector<redis_command> peer_board::telling(const std::vector<worker_place>& own, std::int64_t now_us) {
     const std::string index = own_key("peers");
-    if (own.empty() && !stands_there_) return {};
-    if (own.empty()) return {{"DEL", peer_key(self_)}, {"ZREM", index, self_}};
+    if (!own.empty() || !others_.places.empty()) tell_until_us_ = now_us + limits_.presence_us;
+    if (now_us >= tell_until_us_) {
+        if (!stands_there_) return {};
+        return {{"DEL", peer_key(self_)}, {"ZREM", index, self_}};
+    }
     return {{"SET", peer_key(self_), told(own), "PX", std::to_string(limits_.forget_us / 1'000)},
             {"ZADD", index, std::to_string(now_us / 1'000), self_},
             {"ZREMRANGEBYSCORE", index, "-inf", std::to_string((now_us - index_kept_us) / 1'000)},
@@ -72,7 +75,7 @@ void peer_board::exchange(redis_port& redis, const std::vector<worker_place>& ow
     commands.push_back({"ZREVRANGE", own_key("peers"), "0", std::to_string(limits_.peers_max)});
     const auto answers = redis.pipeline(commands);
     if (is_error(answers.back())) return;
-    stands_there_ = !own.empty();
+    stands_there_ = now_us < tell_until_us_;
     std::vector<redis_command> questions;
     for (const auto& id : answers.back().items)
         if (id.text != self_) questions.push_back({"GET", peer_key(id.text)});

@@ -1,7 +1,7 @@
 #pragma once
 // Tells the other sidecars on the same Redis which workers have sockets here, and learns the same of them.
-// Each that has any writes a key of its own, which expires soon after its process is gone, and stands in an
-// index. Where no workers are, nothing is written.
+// Each writes a key of its own, which expires soon after its process is gone, and stands in an index. Where
+// no sidecar has seen a worker lately nothing is written.
 
 #include <cstdint>
 #include <string>
@@ -13,9 +13,10 @@
 namespace broker {
 
 struct peer_board_limits {
-    std::size_t places_max = 2'000;       // told by one sidecar
-    std::size_t peers_max = 100;          // read
-    std::int64_t forget_us = 10'000'000;  // who has not written for so long is gone
+    std::size_t places_max = 2'000;         // told by one sidecar
+    std::size_t peers_max = 100;            // read
+    std::int64_t forget_us = 10'000'000;    // who has not written for so long is gone
+    std::int64_t presence_us = 60'000'000;  // told after the last worker was seen anywhere
 };
 
 class peer_board {
@@ -41,6 +42,7 @@ private:
     peer_board_limits limits_;
     elsewhere others_;
     std::uint64_t untold_ = 0;
+    std::int64_t tell_until_us_ = 0;
     bool stands_there_ = false;  // what was told last
 };
 

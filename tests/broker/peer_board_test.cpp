@@ -76,12 +76,22 @@ TEST_CASE("peer_board learns which workers have sockets at another sidecar", "[p
 
 TEST_CASE("peer_board writes nothing where no workers are", "[peer_board]") {
     board_redis redis;
-    peer_board board("a", "m");
-    board.exchange(redis, {}, second_us);
+    peer_board here("a", "m");
+    peer_board there("b", "m");
+    here.exchange(redis, {}, second_us);
     CHECK(redis.index.empty());
-    board.exchange(redis, places{{"10.0.0.7", "w1@x"}}, 2 * second_us);
-    CHECK(redis.index.size() == 1);
-    board.exchange(redis, {}, 3 * second_us);
+    there.exchange(redis, places{{"10.0.0.7", "w1@x"}}, 2 * second_us);
+    CHECK(redis.index == std::set<std::string>{"b"});
+    here.exchange(redis, {}, 2 * second_us);
+    here.exchange(redis, {}, 3 * second_us);  // now that it knows of workers
+    CHECK(redis.index == std::set<std::string>{"a", "b"});
+    there.exchange(redis, {}, 4 * second_us);
+    CHECK(there.others().others);
+    CHECK(redis.index == std::set<std::string>{"a", "b"});
+    for (const std::int64_t later : {5, 120}) {
+        here.exchange(redis, {}, later * second_us);
+        there.exchange(redis, {}, later * second_us);
+    }
     CHECK(redis.index.empty());
     CHECK(redis.texts.empty());
 }

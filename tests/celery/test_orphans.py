@@ -136,6 +136,10 @@ def two(sites):
     return sites("--broker-orphans", "restore", "--broker-orphan-after", "1s", nodes=2)
 
 
+IDLE = ("idle", *(f"idle\x06\x16{priority}" for priority in (3, 6, 9)))
+"""The lists of a queue by priority, by which a worker of Celery is known that has no name yet."""
+
+
 def restored(site):
     return sum(node.metric("sidecar_broker_orphans_restored_total") for node in site.nodes)
 
@@ -145,13 +149,13 @@ def test_who_has_sockets_at_another_sidecar_has_no_orphans(two):
     here, there = two.nodes
     elsewhere = KombuPeer(there)
     with KombuPeer(here) as peer:
-        elsewhere.pop("idle")
+        elsewhere.pop(*IDLE)
         two.upstream("LPUSH", "celery", message(tag="kept"))
         peer.note(peer.pop("celery"))
         eventually(lambda: two.api("/unacked")["items"][0]["owner"]["state"] == "alive", 10, 0.1)
     try:
         for _ in range(8):
-            elsewhere.pop("idle")
+            elsewhere.pop(*IDLE)
             assert two.unacked() == 1 and two.depth() == 0
         assert two.api("/unacked")["items"][0]["state"] != "orphan"
     finally:
