@@ -354,8 +354,10 @@ session::step session::tracking(const command& c) {
     const bool on = c.args.size() > 2 && equals_ignoring_case(c.args[2], "on");
     bool broadcast = false;
     for (std::size_t i = 3; i < c.args.size(); ++i) {
-        if (equals_ignoring_case(c.args[i], "prefix")) ++i;  // the prefix is no option
-        else if (equals_ignoring_case(c.args[i], "bcast")) broadcast = true;
+        if (equals_ignoring_case(c.args[i], "prefix"))
+            ++i;  // the prefix is no option
+        else if (equals_ignoring_case(c.args[i], "bcast"))
+            broadcast = true;
         else if (on && equals_ignoring_case(c.args[i], "redirect")) {
             reply_error("ERR CLIENT TRACKING with REDIRECT is not possible through the sidecar: use RESP3");
             return step::consumed;
