@@ -97,7 +97,7 @@ class RedisServer(Process):
             except (OSError, Closed):
                 return None
 
-        return eventually(answered, 20, message="redis-server does not answer") == "ready"
+        return eventually(answered, 60, message="redis-server does not answer") == "ready"
 
     def restart(self, wait_ready=True):
         self.stop()
