@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "tests/broker/recording_redis.hpp"
+
 using namespace broker;
 
 namespace {
@@ -45,13 +47,6 @@ private:
             reply = bulk(texts[command[1]]);
         }
         return reply;
-    }
-
-    static resp::value bulk(std::string text) {
-        resp::value value;
-        value.type = resp::kind::bulk;
-        value.text = std::move(text);
-        return value;
     }
 };
 
